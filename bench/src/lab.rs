@@ -8,7 +8,7 @@
 //! quorums   quorum systems by name            report    tables, JSON, CSV, Markdown
 //! cluster   from a wish to a configuration    experiments  data, figures, and the report of all
 //! verify    every run of a small cluster; any cluster with any mishaps
-//! explore   a page to step through a run, and to meddle with it
+//! explore   a page to step through a run, and to change it
 //! ```
 
 pub mod cluster;

@@ -268,6 +268,15 @@ impl fmt::Display for Layout {
     }
 }
 
+impl From<Learning> for paxos_core::Learning {
+    fn from(learning: Learning) -> Self {
+        match learning {
+            Learning::Everyone => Self::Everyone,
+            Learning::Distinguished => Self::Distinguished,
+        }
+    }
+}
+
 impl fmt::Display for Learning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

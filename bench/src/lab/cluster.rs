@@ -49,10 +49,7 @@ impl Shape {
         };
         Ok(Config {
             quorums: self.quorum.over(config.acceptors())?,
-            learning: match self.learning {
-                Learning::Everyone => paxos_core::Learning::Everyone,
-                Learning::Distinguished => paxos_core::Learning::Distinguished,
-            },
+            learning: self.learning.into(),
             thrifty: self.thrifty,
             timeouts: Timeouts::NEVER,
             campaign: Campaign::Eager,

@@ -181,30 +181,30 @@ impl<'a> Plan<'a> {
         self.options.acceptors.first().copied().unwrap_or(usual)
     }
 
-    /// The placements to measure. The leader is at the named site; if none is named, at the first and at the best one.
+    /// The placements to measure: with each learning, so that variants can be compared with the same one. The leader is
+    /// at the named site; if none is named, at the first and at the best one.
     fn placements(&self) -> Vec<Placement<'_>> {
         let mut all = Vec::new();
         for variant in &self.options.variants {
-            let place = |leader, flexible| Placement {
-                world: &self.world,
-                variant: *variant,
-                leader,
-                quorum: self.options.quorum,
-                flexible,
-                seed: self.options.seed,
-            };
-            match (variant.traits().fast, self.leader) {
-                (true, leader) => {
-                    all.push(place(leader.unwrap_or(0), false));
-                    if self.options.quorum == QuorumChoice::Majority {
-                        all.push(place(leader.unwrap_or(0), true));
-                    }
+            for learning in learnings(self.options) {
+                if variant.placed(Layout::Collapsed, learning).1 != learning {
+                    continue;
                 }
-                (false, Some(leader)) => all.push(place(leader, false)),
-                (false, None) => {
-                    all.push(place(0, false));
-                    let best = wide::best_leader(&self.world, *variant, self.options.quorum);
-                    all.extend(best.filter(|best| *best != 0).map(|best| place(best, false)));
+                let flexible = variant.traits().fast && self.options.quorum == QuorumChoice::Majority;
+                for flexible in [false, true].into_iter().take(1 + usize::from(flexible)) {
+                    let place = |leader| Placement {
+                        world: &self.world,
+                        variant: *variant,
+                        learning,
+                        leader,
+                        quorum: self.options.quorum,
+                        flexible,
+                        seed: self.options.seed,
+                    };
+                    let first = place(self.leader.unwrap_or(0));
+                    all.push(first);
+                    let best = wide::best_leader(first).filter(|best| *best != 0 && first.is_led());
+                    all.extend(best.filter(|_| self.leader.is_none()).map(place));
                 }
             }
         }
@@ -264,11 +264,7 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
     } else {
         options.roles.clone()
     };
-    let learnings = if options.learning.is_empty() {
-        vec![Learning::Everyone, Learning::Distinguished]
-    } else {
-        options.learning.clone()
-    };
+    let learnings = learnings(options);
     let usual = options.quorum.made_for().map_or(vec![3, 4, 5, 7, 9], |n| vec![n]);
     let mut rows = Vec::new();
     for variant in &options.variants {
@@ -292,6 +288,15 @@ fn count_rows(options: &Compare) -> Vec<(Shape, Run)> {
         }
     }
     rows
+}
+
+/// Which processes hear votes: as asked for, or both ways.
+fn learnings(options: &Compare) -> Vec<Learning> {
+    if options.learning.is_empty() {
+        vec![Learning::Everyone, Learning::Distinguished]
+    } else {
+        options.learning.clone()
+    }
 }
 
 /// The numbers of learners to measure. In the collapsed layout every server learns.

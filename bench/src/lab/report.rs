@@ -95,7 +95,10 @@ pub struct LatencyRow {
     pub variant: String,
     /// The sites, in the order in which they are shown.
     pub sites: Vec<String>,
-    /// The leader's site; none for variants without a leader.
+    /// Which servers hear the votes: `everyone` or `distinguished`.
+    #[serde(default)]
+    pub learning: String,
+    /// The site of the leader, or of the coordinator of fast ballots; none where its place does not matter.
     pub leader: Option<String>,
     /// The quorums, such as `fast (4 of 5)`.
     pub quorum: String,

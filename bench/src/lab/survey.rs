@@ -16,6 +16,7 @@ use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::Format;
 use crate::lab::wide::{self, Placement};
 use crate::options::arguments::{Misfit, Progress, whole};
+use crate::theory::Learning;
 use crate::theory::matrix::RttMatrix;
 use crate::variants::Variant;
 use clap::Args;
@@ -35,7 +36,8 @@ The columns:
   Q1, Q2c, Q2f  the number of acceptors in the smallest quorums of each phase
   survives      how many acceptors may fail, whichever they are, with a quorum of each phase left
   load          the share of quorums that the busiest acceptor is in, if quorums are picked in the best way
-  classic       the mean latency of Multi-Paxos over a client at each site, simulated = predicted
+  classic       the mean latency of Multi-Paxos over a client at each site, simulated = predicted; every server hears
+                the votes, and a client is answered by the one beside it
   fast          the same for Fast Paxos without a collision
   collision     the chance that a fast ballot decides neither of two commands at the same time, if each acceptor
                 hears either first with equal chance; with --collisions, also how often this happened in the simulator
@@ -232,6 +234,8 @@ impl<'a> View<'a> {
         let placement = Placement {
             world: &self.world,
             variant,
+            // The same for both, so that they can be compared.
+            learning: Learning::Everyone,
             leader,
             quorum: choice,
             flexible: false,

@@ -5,22 +5,25 @@ use crate::lab::quorums::QuorumChoice;
 use crate::lab::report::LatencyRow;
 use crate::theory::matrix::RttMatrix;
 use crate::theory::{
-    Recovery, Run, WideArea, WideAreaLatency, fast_flexible_quorum, majority, wide_area_latency,
+    Layout, Learning, Recovery, Run, WideArea, WideAreaLatency, fast_flexible_quorum, majority,
+    wide_area_latency,
 };
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{Config, Leadership, Learning, NodeId, NodeSet, Phase, Protocol, QuorumError, Timeouts};
+use paxos_core::{Config, Leadership, NodeId, NodeSet, Phase, Protocol, QuorumError, Timeouts};
 use paxos_transport::sim::{Chance, Fate, Links, Sim, Sites, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// One row to measure: a variant with its quorums and the site of its leader.
+/// One row to measure: a variant with its learning, its quorums and the site of its leader.
 #[derive(Clone, Copy, Debug)]
 pub struct Placement<'a> {
     /// The sites, with a server at each.
     pub world: &'a RttMatrix,
     /// The variant.
     pub variant: Variant,
-    /// The site of the leader.
+    /// Which servers hear the votes. A variant that runs with one kind only takes that.
+    pub learning: Learning,
+    /// The site of the leader, or of the coordinator of fast ballots.
     pub leader: usize,
     /// The quorums.
     pub quorum: QuorumChoice,
@@ -44,11 +47,22 @@ impl Placement<'_> {
         }
     }
 
+    /// Which servers hear the votes. If every server does, so does the one beside the client, and answers it. Else the
+    /// leader answers.
+    fn learning(&self) -> Learning {
+        self.variant.placed(Layout::Collapsed, self.learning).1
+    }
+
+    /// Whether the latency depends on the leader's place. Clients of fast ballots ask the acceptors, so it does only if
+    /// the leader hears the votes.
+    pub(super) fn is_led(&self) -> bool {
+        !self.variant.traits().fast || self.learning() == Learning::Distinguished
+    }
+
     /// The cluster, without any timeout.
     fn config(&self) -> Result<Config, QuorumError> {
         Ok(Config {
-            // A client that asks the acceptors hears their votes. A client that asks a leader hears the leader.
-            learning: if self.variant.traits().fast { Learning::Everyone } else { Learning::Distinguished },
+            learning: self.learning().into(),
             leadership: Leadership::Elected { first: Some(NodeId(self.leader as u16)) },
             timeouts: Timeouts::NEVER,
             ..Config::new(self.choice().over(NodeSet::first(self.n() as u16))?)
@@ -65,27 +79,36 @@ impl Placement<'_> {
         let leader = self.leader;
         let quorums = self.choice().counts(NodeSet::first(self.n() as u16))?;
         let quorum = quorums.size(Phase::TwoClassic)?;
-        let traits = self.variant.traits();
+        let (traits, everyone) = (self.variant.traits(), self.learning() == Learning::Everyone);
         let variant = if traits.fast {
-            WideArea::FastPaxos { quorum: quorums.size(Phase::TwoFast)? }
+            let quorum = quorums.size(Phase::TwoFast)?;
+            if everyone {
+                WideArea::FastPaxos { quorum }
+            } else {
+                WideArea::FastPaxosVotesToLeader { leader, quorum }
+            }
         } else if traits.runs.contains(&Run::MultiSteady) {
-            WideArea::MultiPaxos { leader, quorum }
-        } else if quorums.size(Phase::One) == Some(quorum) {
-            WideArea::BasicPaxos { leader, quorum }
-        } else {
+            if everyone {
+                WideArea::MultiPaxosVotesToClient { leader, quorum }
+            } else {
+                WideArea::MultiPaxos { leader, quorum }
+            }
+        } else if quorums.size(Phase::One) != Some(quorum) {
             return None;
+        } else if everyone {
+            WideArea::BasicPaxosVotesToClient { leader, quorum }
+        } else {
+            WideArea::BasicPaxos { leader, quorum }
         };
         wide_area_latency(self.world, variant)
     }
 }
 
-/// Returns the leader's site with the lowest predicted mean latency; none if theory has no formula.
-pub fn best_leader(world: &RttMatrix, variant: Variant, quorum: QuorumChoice) -> Option<usize> {
-    let mean = |leader| {
-        let placement = Placement { world, variant, leader, quorum, flexible: false, seed: 0 };
-        Some((leader, placement.prediction()?.mean_ms))
-    };
-    let means = (0..world.sites().len()).filter_map(mean);
+/// Returns the leader's site with the lowest predicted mean latency, for a placement with any leader; none if theory has
+/// no formula.
+pub fn best_leader(placement: Placement<'_>) -> Option<usize> {
+    let mean = |leader| Some((leader, Placement { leader, ..placement }.prediction()?.mean_ms));
+    let means = (0..placement.n()).filter_map(mean);
     means.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(leader, _)| leader)
 }
 
@@ -100,7 +123,8 @@ pub fn measure(placement: Placement<'_>) -> Result<LatencyRow, CountError> {
     let mean_ms = ms.iter().sum::<f64>() / ms.len().max(1) as f64;
     let row = LatencyRow {
         variant: placement.variant.to_string(),
-        leader: (!placement.variant.traits().fast).then(|| sites[placement.leader].clone()),
+        learning: placement.learning().to_string(),
+        leader: placement.is_led().then(|| sites[placement.leader].clone()),
         quorum: placement.choice().name(placement.n(), placement.variant.traits().fast),
         latency_ms_by_site: sites.iter().cloned().zip(ms).collect::<BTreeMap<_, _>>(),
         sites,

@@ -20,6 +20,14 @@ pub enum WideArea {
         /// How many acceptors must vote, including the leader's own.
         quorum: usize,
     },
+    /// Basic Paxos: as [`MultiPaxosVotesToClient`](Self::MultiPaxosVotesToClient), after a round trip from the leader
+    /// to its nearest majority.
+    BasicPaxosVotesToClient {
+        /// The leader's site.
+        leader: usize,
+        /// How many acceptors must vote, including the leader's own.
+        quorum: usize,
+    },
     /// Multi-Paxos in the steady state: the client asks the leader, and the leader replies when it has heard a
     /// quorum's votes.
     ///
@@ -35,7 +43,8 @@ pub enum WideArea {
     /// learns from the votes. Where the triangle inequality holds, this is never later than the leader's reply.
     ///
     /// One way from the client to the leader, and then the `quorum`-th smallest time from the leader through an
-    /// acceptor to the client.
+    /// acceptor to the client, or one way from the leader to the client if that is longer: votes have no value, phase 2a
+    /// has it.
     MultiPaxosVotesToClient {
         /// The leader's site.
         leader: usize,
@@ -47,6 +56,17 @@ pub enum WideArea {
     ///
     /// One round trip from the client to the farthest member of its nearest quorum.
     FastPaxos {
+        /// How many acceptors must vote.
+        quorum: usize,
+    },
+    /// Fast Paxos without a collision, but the acceptors send their votes to the coordinator alone, which tells the
+    /// client.
+    ///
+    /// The `quorum`-th smallest time from the client through an acceptor to the coordinator, and one way from there to
+    /// the client.
+    FastPaxosVotesToLeader {
+        /// The coordinator's site.
+        leader: usize,
         /// How many acceptors must vote.
         quorum: usize,
     },
@@ -91,8 +111,10 @@ pub fn wide_area_latency(world: &RttMatrix, variant: WideArea) -> Option<WideAre
     let sites = 0..world.sites().len();
     let (leader, quorum) = match variant {
         WideArea::BasicPaxos { leader, quorum }
+        | WideArea::BasicPaxosVotesToClient { leader, quorum }
         | WideArea::MultiPaxos { leader, quorum }
-        | WideArea::MultiPaxosVotesToClient { leader, quorum } => (leader, quorum),
+        | WideArea::MultiPaxosVotesToClient { leader, quorum }
+        | WideArea::FastPaxosVotesToLeader { leader, quorum } => (leader, quorum),
         WideArea::FastPaxos { quorum } => (0, quorum),
     };
     (sites.contains(&leader) && (1..=sites.len()).contains(&quorum)).then_some(())?;
@@ -109,8 +131,11 @@ impl Ways<'_> {
     fn client_us(&self, variant: WideArea, client: usize) -> u64 {
         match variant {
             WideArea::BasicPaxos { leader, quorum } => {
-                let phase_1 = self.quorum_us(leader, leader, majority(self.0.sites().len()));
-                phase_1 + self.client_us(WideArea::MultiPaxos { leader, quorum }, client)
+                self.phase_1_us(leader) + self.client_us(WideArea::MultiPaxos { leader, quorum }, client)
+            }
+            WideArea::BasicPaxosVotesToClient { leader, quorum } => {
+                let phase_2 = WideArea::MultiPaxosVotesToClient { leader, quorum };
+                self.phase_1_us(leader) + self.client_us(phase_2, client)
             }
             WideArea::MultiPaxos { leader, quorum } => {
                 self.one_way_us(client, leader)
@@ -118,10 +143,19 @@ impl Ways<'_> {
                     + self.one_way_us(leader, client)
             }
             WideArea::MultiPaxosVotesToClient { leader, quorum } => {
-                self.one_way_us(client, leader) + self.quorum_us(leader, client, quorum)
+                let votes = self.quorum_us(leader, client, quorum);
+                self.one_way_us(client, leader) + votes.max(self.one_way_us(leader, client))
             }
             WideArea::FastPaxos { quorum } => self.quorum_us(client, client, quorum),
+            WideArea::FastPaxosVotesToLeader { leader, quorum } => {
+                self.quorum_us(client, leader, quorum) + self.one_way_us(leader, client)
+            }
         }
+    }
+
+    /// The time of a round trip from the leader to its nearest majority.
+    fn phase_1_us(&self, leader: usize) -> u64 {
+        self.quorum_us(leader, leader, majority(self.0.sites().len()))
     }
 
     /// The time until `hearer` has heard a quorum of votes, from when `asker` asks all acceptors.

@@ -4,15 +4,19 @@ use paxos_bench::lab::quorums::QuorumChoice;
 use paxos_bench::lab::report::LatencyRow;
 use paxos_bench::lab::wide::{Placement, measure};
 use paxos_bench::theory::matrix::RttMatrix;
+use paxos_bench::theory::{Layout, Learning};
 use paxos_bench::variants::Variant;
 use paxos_transport::sim::Chance;
 
-/// The rows of a comparison over these sites: each variant, and Fast Paxos with majority fast quorums.
+/// The rows of a comparison over these sites: each variant, and Fast Paxos with majority fast quorums, with either learning.
 fn rows(world: &RttMatrix, leader: usize) -> impl Iterator<Item = LatencyRow> {
     let kinds = Variant::ALL.iter().map(|variant| (*variant, false)).chain([(Variant::Fast, true)]);
-    kinds.map(move |(variant, flexible)| {
+    let kinds = kinds
+        .flat_map(|kind| [Learning::Everyone, Learning::Distinguished].map(|learning| (kind, learning)))
+        .filter(|((variant, _), learning)| variant.placed(Layout::Collapsed, *learning).1 == *learning);
+    kinds.map(move |((variant, flexible), learning)| {
         let quorum = QuorumChoice::Majority;
-        let placement = Placement { world, variant, leader, quorum, flexible, seed: 0 };
+        let placement = Placement { world, variant, learning, leader, quorum, flexible, seed: 0 };
         measure(placement).unwrap_or_else(|why| panic!("{variant} over {:?}: {why}", world.sites()))
     })
 }
@@ -26,7 +30,10 @@ fn differing(placements: impl IntoIterator<Item = (Vec<usize>, usize)>) -> Vec<S
         let world = aws.select(&names).expect("each site once");
         let rows = rows(&world, leader).inspect(|row| assert!(row.predicted_ms_by_site.is_some()));
         differing.extend(rows.filter(LatencyRow::differs).map(|row| {
-            format!("{} {} {names:?}, leader {leader}: {:?}", row.variant, row.quorum, row.latency_ms_by_site)
+            format!(
+                "{} {} {} {names:?}, leader {leader}: {:?}",
+                row.variant, row.learning, row.quorum, row.latency_ms_by_site
+            )
         }));
     }
     differing

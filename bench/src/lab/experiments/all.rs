@@ -25,26 +25,14 @@ pub const EXPERIMENTS: &[Experiment] = &[
     load::learners::EXPERIMENT,
 ];
 
-/// Where the first lesson of an experiment is not its most important one: a fact of the lesson that is.
-const HEADLINES: &[(&str, &str)] = &[
-    ("counts", "fast_reply"),
-    ("crossover", "slower"),
-    ("collisions", "five"),
-    ("quorums", "fast_majority"),
-    ("disk", "any_3"),
-    ("partitions", "again_loss"),
-];
-
 /// The length of a headline in bytes, with the names of facts. Of a longer lesson, it has the first sentences.
-const HEADLINE: usize = 330;
+const HEADLINE: usize = 420;
 
 impl Experiment {
-    /// The most important lesson of these findings, or its first sentences, with `{facts}`; empty if there is none.
+    /// The first lesson of these findings, which answers the question, or its first sentences, with `{facts}`; empty if
+    /// there is none.
     pub fn headline<'a>(&self, findings: &'a Findings) -> &'a str {
-        let fact =
-            HEADLINES.iter().find(|(name, _)| *name == self.name).map(|(_, fact)| format!("{{{fact}}}"));
-        let chosen = fact.and_then(|fact| findings.lessons.iter().find(|lesson| lesson.contains(&fact)));
-        let lesson = chosen.or(findings.lessons.first()).map_or("", String::as_str);
+        let lesson = findings.lessons.first().map_or("", String::as_str);
         if lesson.len() <= HEADLINE {
             return lesson;
         }

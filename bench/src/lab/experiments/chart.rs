@@ -11,7 +11,7 @@ mod values;
 
 pub use axis::Axis;
 pub use draw::draw;
-pub use kinds::{bars, heat, stacked};
+pub use kinds::{bars, heat, middle, stacked};
 
 use palette::Hue;
 
@@ -27,6 +27,8 @@ pub enum Dash {
     Short,
     /// Long dashes with dots between them.
     Mixed,
+    /// Long dashes with two dots between them.
+    Double,
 }
 
 /// The marker at each point of a line.
@@ -43,13 +45,10 @@ pub enum Marker {
     Cross,
     /// A ring.
     Ring,
+    /// A filled square.
+    Square,
     /// A wide, thin ring around the markers of other series.
     Halo,
-}
-
-impl Marker {
-    /// The markers for consecutive series.
-    pub const SERIES: [Self; 4] = [Self::Circle, Self::Triangle, Self::Cross, Self::Ring];
 }
 
 /// The style of a series. Equal styles share one line of the legend.
@@ -91,6 +90,19 @@ impl Style {
         self.dash = None;
         self
     }
+
+    /// The same style for bars, which have neither lines nor markers.
+    #[must_use]
+    pub const fn bar(self) -> Self {
+        self.points().marker(Marker::None)
+    }
+
+    /// The same style with this name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
 }
 
 /// A mark in a panel, in the coordinates of its axes.
@@ -98,7 +110,7 @@ impl Style {
 pub enum Mark {
     /// A line through points, or only the points.
     Line(Style, Vec<(f64, f64)>),
-    /// A line between two points that only divides the panel, so it has no values.
+    /// A line between two points without values of its own: it divides the panel, or shows how far a value varies.
     Rule(Style, (f64, f64), (f64, f64)),
     /// A bar from one corner to the other.
     Bar(Style, (f64, f64), (f64, f64)),
@@ -130,6 +142,14 @@ impl Panel {
     /// Adds a line or points.
     pub fn line(&mut self, style: Style, points: impl IntoIterator<Item = (f64, f64)>) {
         self.marks.push(Mark::Line(style, points.into_iter().collect()));
+    }
+
+    /// Adds thin lines that show how far the values at these places vary.
+    pub fn whiskers(&mut self, name: &str, ranges: impl IntoIterator<Item = (f64, [f64; 2])>) {
+        let style = Style::new(name, palette::GREY).marker(Marker::None);
+        for (x, [low, high]) in ranges {
+            self.marks.push(Mark::Rule(style.clone(), (x, low), (x, high)));
+        }
     }
 
     /// Adds a dotted line that divides the panel.

@@ -14,7 +14,7 @@ pub(super) struct Stepped {
     pub(super) page: String,
     /// The diagram of the run as SVG, for paper and for browsers without a script.
     pub(super) picture: String,
-    /// The command that opens the run, to meddle with it.
+    /// The command that opens the run in the explorer, where it can be changed.
     pub(super) command: String,
 }
 

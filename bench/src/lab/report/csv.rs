@@ -98,6 +98,7 @@ fn latency<'a>(row: &'a LatencyRow, site: &'a str) -> Line<'a> {
     Line {
         section: "latency",
         variant: &row.variant,
+        learning: Some(&row.learning),
         quorum: Some(&row.quorum),
         sites: Some(row.sites.join(" ")),
         leader: row.leader.as_deref(),

@@ -13,7 +13,9 @@ client has its answer (reply).";
 
 const LATENCY_CAPTION: &str = "\
 Each number is measured = predicted, in milliseconds (≈ where they round differently): the time from a client's request
-until it knows the decision, for a client beside the acceptor at each site, and the mean over all sites.";
+until it knows the decision, for a client beside the acceptor at each site, and the mean over all sites. Compare rows with
+the same learning: if everyone hears the votes, the client's own server counts them, at the cost of more messages; if
+the leader alone does, the leader tells it.";
 
 const FAULT_CAPTION: &str = "\
 Each line is one run with n acceptors, determined by its seed: how many of the clients' commands were decided,
@@ -126,19 +128,19 @@ fn latency_section(caption: &'static str, sites: &[String], rows: Vec<&LatencyRo
             }
         };
         let leader = row.leader.clone().unwrap_or_else(|| "–".to_owned());
-        let mut cells = vec![row.variant.clone(), leader, row.quorum.clone()];
+        let mut cells = vec![row.variant.clone(), row.learning.clone(), leader, row.quorum.clone()];
         cells.extend(sites.iter().map(at));
         cells.push(pair_ms(row.mean_ms, row.predicted_mean_ms));
         cells
     };
-    let mut header: Vec<String> = ["variant", "leader", "quorum"].map(str::to_owned).to_vec();
+    let mut header: Vec<String> = ["variant", "learning", "leader", "quorum"].map(str::to_owned).to_vec();
     header.extend(sites.iter().cloned());
     header.push("mean".to_owned());
     Section {
         title: "Latency over a wide area",
         caption,
         header,
-        words: 3,
+        words: 4,
         lines: rows.into_iter().map(line).collect(),
         remarks: Vec::new(),
     }

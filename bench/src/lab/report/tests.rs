@@ -34,6 +34,7 @@ fn latency() -> LatencyRow {
     let row = LatencyRow {
         variant: "multi".to_owned(),
         sites: world.sites().to_vec(),
+        learning: "distinguished".to_owned(),
         leader: Some("us-east-1".to_owned()),
         quorum: "majority (2 of 3)".to_owned(),
         latency_ms_by_site: predicted.by_site(),

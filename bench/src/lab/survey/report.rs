@@ -18,7 +18,8 @@ n acceptors. Q1, Q2c, Q2f: the number of acceptors in the smallest quorums of ph
 ballots. survives: how many acceptors may fail, whichever they are, with a quorum of each phase left. load: the share of
 quorums that the busiest acceptor is in, if quorums are picked in the best way. classic, fast: mean latency in ms over a
 client at each site, simulated = predicted (≈ where they round differently), for Multi-Paxos with its leader at the site named,
-and for Fast Paxos without a collision. collision: the chance that a fast ballot decides neither of two commands at the same time.
+and for Fast Paxos without a collision; in both every server hears the votes, and a client is answered by the one beside it.
+collision: the chance that a fast ballot decides neither of two commands at the same time.
 ●: no other line with as many acceptors is at least as good in survives, the loads of phase 2, classic, fast and collision,
 and better in one.";
 

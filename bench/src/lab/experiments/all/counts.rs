@@ -2,7 +2,7 @@
 
 use crate::lab::cluster::Shape;
 use crate::lab::counts::measure;
-use crate::lab::experiments::chart::palette::{self, SERIES};
+use crate::lab::experiments::chart::palette;
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -55,14 +55,12 @@ fn name(variant: Variant, run: Run) -> String {
 }
 
 fn style(variant: Variant, run: Run) -> Style {
-    let style = Style::new(name(variant, run), palette::of(variant));
-    match run {
-        Run::MultiFirst => style.dash(Dash::Short).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Coordinated) => style.dash(Dash::Long).marker(Marker::Triangle),
-        Run::FastCollision(Recovery::Uncoordinated) => style.dash(Dash::Short).marker(Marker::Cross),
-        Run::FastCollision(Recovery::Classic) => style.dash(Dash::Long).marker(Marker::Ring),
-        Run::Basic | Run::MultiSteady | Run::Fast => style,
-    }
+    let style = match run {
+        Run::MultiFirst => palette::style(variant).dash(Dash::Short).marker(Marker::Square),
+        Run::FastCollision(recovery) => palette::recovering(variant, recovery),
+        Run::Basic | Run::MultiSteady | Run::Fast => palette::style(variant),
+    };
+    style.named(name(variant, run))
 }
 
 struct Counted {
@@ -139,17 +137,17 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.failed = counted.iter().filter(|c| c.row.differs()).count() as u64;
     let verdict = verdict(found.failed);
     found.lessons = vec![
-        verdict.into(),
-        "With {n} servers that play all roles and the leader as distinguished learner, a steady Multi-Paxos decision takes {multi} messages and \
-         {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays."
+        "With {n} servers that play all roles and the leader alone hearing votes, a steady Multi-Paxos decision takes {multi} messages and \
+         {multi_reply} delays to the client's answer, Fast Paxos {fast} messages and {fast_reply} delays. The messages grow in proportion to the servers, to {multi_most} and {fast_most} with {most}."
             .into(),
-        "Fast Paxos saves a delay, not messages: with {most} servers it sends {fast_most}, Multi-Paxos {multi_most}.".into(),
+        "Fast Paxos saves a delay, not messages.".into(),
         "A collision costs Fast Paxos {collision} messages and {collision_reply} delays with coordinated recovery, more than the \
          {multi_reply} delays of Multi-Paxos: Fast Paxos pays off only where collisions are rare."
             .into(),
         "Sending votes to every learner saves the followers a delay, but the messages grow with the square of the servers: {everyone} \
          instead of {multi} with {n}."
             .into(),
+        verdict.into(),
     ];
     found.figures = vec![growth(&counted, verdict)?, kinds(&counted, verdict)?, delays(&counted, verdict)?];
     Ok(found)
@@ -263,7 +261,7 @@ fn growth(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         caption: format!(
             "Where the leader hears the votes, messages grow in proportion to the acceptors; where all servers hear all \
                   votes (upper right), and in uncoordinated recovery, with their square. A collision that the coordinator \
-                  recovers from roughly doubles the messages of Fast Paxos. Wide rings are the formulas; uncoordinated recovery where the leader hears the votes has none. Some lines cover each other: a first decision of \
+                  recovers from roughly doubles the messages of Fast Paxos. Wide rings are the formulas; uncoordinated recovery where the leader hears the votes has none. Some lines cover each other, and one shows between the dashes of the other: a first decision of \
                   Multi-Paxos takes as many messages as Basic Paxos, one of Fast Paxos about as many as a steady one. Held constant: majority \
                   quorums, one client, every link one delay, nothing lost, {{learners_with_separate_roles}} learners where roles are separate. {verdict}"
         ),
@@ -280,20 +278,19 @@ fn kinds(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
         .collect();
     let names: Vec<String> = shown.iter().map(|c| name(c.variant, c.run)).collect();
     let kinds = ["request", "prepare", "promise", "accept", "accepted", "decide", "reply"];
-    let hues = [SERIES[0], SERIES[1], SERIES[2], SERIES[3], SERIES[4], SERIES[5], palette::YELLOW];
-    let part = |(kind, hue): (&&str, _)| {
-        let style = Style::new(*kind, hue).points().marker(Marker::None);
+    let part = |(nth, kind): (usize, &&str)| {
+        let style = palette::series(nth, *kind).bar();
         let of = |c: &&Counted| c.row.messages_by_kind.get(*kind).copied().unwrap_or(0) as f64;
         (style, shown.iter().map(of).collect())
     };
-    let parts: Vec<(Style, Vec<f64>)> = kinds.iter().zip(hues).map(part).collect();
+    let parts: Vec<(Style, Vec<f64>)> = kinds.iter().enumerate().map(part).collect();
     let mut panel = stacked("", &names, Axis::new("messages"), &parts);
     predict(&mut panel, &shown, |row| row.predicted_messages);
     Ok(Figure {
         name: "kinds",
         title: format!("Messages of one decision by kind, {SIZE} servers"),
         caption: format!(
-            "The messages of each variant by kind; a ring is the sum by the formula. Only the leader hears votes, so Basic Paxos takes {{basic}} messages; with votes for every server, as in the first step of `ablation`, it takes {{basic_everyone}}. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
+            "The messages of each variant by kind; a ring is the sum by the formula. Only the leader hears votes, so Basic Paxos takes {{basic}} messages; with votes for every server, as in the first step of the experiment ablation, it takes {{basic_everyone}}. Multi-Paxos runs phase 1 (prepare, promise) once and then sends only accept, accepted and \
                   decide. Fast Paxos sends its requests to all acceptors in place of accept. Colours are kinds of message here, \
                   not variants. Held constant: {{n}} servers with all roles, the leader hears the votes. {verdict}"
         ),
@@ -312,7 +309,7 @@ fn delays(counted: &[Counted], verdict: &str) -> Result<Figure, LabError> {
     let parts: Vec<(Style, Vec<f64>)> = Variant::ALL
         .iter()
         .map(|variant| {
-            let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            let style = palette::style(*variant).bar();
             (
                 style,
                 shown.iter().map(|c| if c.variant == *variant { c.row.reply as f64 } else { 0.0 }).collect(),

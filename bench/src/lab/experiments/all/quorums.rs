@@ -116,6 +116,9 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.figures = vec![latencies(&systems)?, trade(&systems)?, law, sizes];
     let gains = found.facts.number("fast_flexible") < found.facts.number("fast_majority");
     found.lessons = vec![
+        "For {small} acceptors the sizes (Q1, Q2c, Q2f) worth choosing are {front_small}: every other legal choice is no better than one of these in anything. {replicas} thrifty replicas serve {rate_least} commands per second with phase 2 quorums of {least_q2} \
+         and {rate_most} with phase 2 quorums of {most_q2}, because the leader's messages grow with the quorum."
+            .into(),
         "Of {legal} legal choices of (Q1, Q2c, Q2f) for {small} and {large} acceptors, {front} are on the Pareto front: for every other choice, one of these is at least as \
          good in latency, failures survived, load and collisions, and better in one of them."
             .into(),
@@ -127,9 +130,6 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
              {load_majority} to {load_flexible} of the commands, and the chance of a collision from {collision_majority} to {collision_flexible}."
         }
         .to_owned() + " But then a new leader must reach all acceptors, so every failed acceptor must be repaired before the leader fails.",
-        "A thrifty cluster of {replicas} replicas serves {rate_least} commands per second with phase 2 quorums of {least_q2} and {rate_most} with phase 2 quorums of {most_q2}: \
-         the leader's messages grow with the quorum."
-            .into(),
         "With {law_n} acceptors, fast quorums shrink from {lamport_q2f} to {example_q2f} and the chance of a collision from {lamport_collision} to {example_collision} if phase 1 asks \
          {example_q1} acceptors instead of {lamport_q1}: Fast Flexible Paxos allows what Fast Paxos (2006) does not."
             .into(),
@@ -209,6 +209,9 @@ fn list(found: &mut Findings, systems: &[SystemRow]) {
         |name: &str| systems.iter().find(|s| s.acceptors == usize::from(ACCEPTORS[0]) && s.quorum == name);
     let facts = &mut found.facts;
     facts.add("legal", systems.len(), "", "rows of systems.csv");
+    let few = systems.iter().filter(|s| s.front && s.acceptors == usize::from(ACCEPTORS[0]));
+    let few: Vec<&str> = few.map(|s| s.quorum.trim_start_matches("fast-flexible:")).collect();
+    facts.add("front_small", few.join("; "), "", "the rows on the front with the small number of acceptors");
     facts.add("front", systems.iter().filter(|s| s.front).count(), "", "rows of these on the front");
     let (majority, flexible) = (of("fast-flexible:3,3,4"), of("fast-flexible:5,1,3"));
     facts.add(
@@ -242,7 +245,7 @@ fn panels(systems: &[SystemRow], (place, axes): Place) -> Vec<Panel> {
         let here = systems.iter().filter(|s| s.acceptors == usize::from(n));
         for (name, hue, marker, front) in [
             ("another is at least as good", GREY, Marker::Ring, false),
-            ("on the Pareto front", palette::of(Variant::Fast), Marker::Circle, true),
+            ("on the Pareto front", palette::SERIES[0], Marker::Circle, true),
         ] {
             let chosen: Vec<&SystemRow> = here.clone().filter(|s| s.front == front).collect();
             let points = || chosen.iter().filter_map(|s| place(s));
@@ -293,8 +296,8 @@ fn latencies(systems: &[SystemRow]) -> Result<Figure, LabError> {
         name: "front",
         title: "Every legal choice of quorums by the latency of Fast Paxos and Multi-Paxos".into(),
         caption: "Each point is a legal (Q1, Q2c, Q2f), and many have the same place; farther left and below is faster. The {front} filled points are on the \
-                  Pareto front over latency, failures survived, load and collisions, labelled with their sizes; where two are close, their labels stand in the order of the points. Fast ballots, of Fast Paxos, are faster with a larger Q1; classic ones, of Multi-Paxos, with a smaller Q2c. Colours are not variants here. Held \
-                  constant: acceptors and clients in as many regions, the best leader, no collision."
+                  Pareto front over latency, failures survived, load and collisions, labelled with their sizes; where two are close, their labels stand in the order of the points. Fast ballots, of Fast Paxos, are faster with a larger Q1; classic ones, of Multi-Paxos, with a smaller Q2c. Every server hears the votes, with both. Held \
+                  constant: the learning, acceptors and clients in as many regions, the best leader, no collision."
             .into(),
         svg: draw(&panels(systems, place), 2, 340)?,
     })
@@ -325,7 +328,6 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
             ("p99_ms", "the 99th percentile of the latency, in ms"),
         ],
     );
-    let hue = palette::of(Variant::Multi);
     let axis = || Axis::new(format!("|Q2| of {REPLICAS} replicas")).range(0.5, 8.5);
     let mut rate = Panel::new("", axis(), Axis::new("commands / s (1,000)"));
     let mut time = Panel::new("", axis(), Axis::new("mean latency (ms)"));
@@ -346,8 +348,9 @@ fn sizes(found: &mut Findings, loaded: &[(f64, Summary)]) -> Result<Figure, LabE
             }
         }
     }
-    rate.line(Style::new("multi, thrifty", hue), rates);
-    time.line(Style::new("multi, thrifty", hue), times);
+    let style = palette::style(Variant::Multi).named("multi, thrifty");
+    rate.line(style.clone(), rates);
+    time.line(style, times);
     found.tables.push(table);
     Ok(Figure {
         name: "sizes",

@@ -20,6 +20,11 @@ pub fn bars(title: &str, names: &[String], y: Axis, series: &[(Style, Vec<Option
     panel
 }
 
+/// The middle of the bar of the series `nth` of so many, in a group of [`bars`].
+pub fn middle(group: usize, nth: usize, series: usize) -> f64 {
+    group as f64 + (1.0 - GROUP) / 2.0 + (nth as f64 + 0.5) * GROUP / series.max(1) as f64
+}
+
 /// Horizontal bars, one for each name, each made of parts.
 pub fn stacked(title: &str, names: &[String], x: Axis, parts: &[(Style, Vec<f64>)]) -> Panel {
     let mut panel = Panel::new(title, x, Axis::named("", names.iter().rev().cloned().collect()));

@@ -5,6 +5,9 @@ use super::marks::{Anchor, Marks};
 use super::{Mark, Marker, Panel, Style};
 
 const LINE: i32 = 22;
+/// The width of a line in the legend, wide enough for its dashes, and the place of the name behind it.
+const SAMPLE: i32 = 46;
+const NAME: i32 = SAMPLE + 8;
 
 /// A line of the legend, with the place of its upper left corner below the panels.
 pub(super) struct Key {
@@ -22,7 +25,7 @@ pub(super) fn keys(panels: &[Panel], width: i32) -> Vec<Key> {
         if style.name.is_empty() || number(&keys, style).is_some() {
             continue;
         }
-        let wide = 38 + (style.name.chars().count() as f64 * LETTER) as i32 + 18;
+        let wide = NAME + (style.name.chars().count() as f64 * LETTER) as i32 + 18;
         if x + wide > width && x > 16 {
             (x, y) = (16, y + LINE);
         }
@@ -48,12 +51,13 @@ pub(super) fn draw(keys: &[Key], top: i32, marks: &mut Marks) {
         let (x, middle) = (f64::from(*x), f64::from(top + y + LINE / 2));
         marks.begin("key", Some(number), style.hue);
         if let (None, Marker::None) = (style.dash, style.marker) {
-            marks.bar((x + 6.0, middle - 6.0), (x + 24.0, middle + 6.0), style.hue, "");
+            let right = x + f64::from(SAMPLE);
+            marks.bar((right - 20.0, middle - 6.0), (right, middle + 6.0), style.hue, "");
         } else {
-            marks.path(style, &[(x, middle), (x + 30.0, middle)]);
-            marks.marker(style.marker, (x + 15.0, middle), "");
+            marks.path(style, &[(x, middle), (x + f64::from(SAMPLE), middle)]);
+            marks.marker(style.marker, (x + f64::from(SAMPLE) / 2.0, middle), "");
         }
-        marks.words((x + 38.0, middle), Anchor::RIGHT, &style.name);
+        marks.words((x + f64::from(NAME), middle), Anchor::RIGHT, &style.name);
         marks.end();
     }
 }

@@ -10,7 +10,7 @@ use std::fmt::{Arguments, Write};
 /// The size of text in pixels; see [`FONT`].
 const SIZE: f64 = FONT as f64 / 1.24;
 /// The most values that a line without markers shows when it is pointed at.
-const VALUES: usize = 24;
+const VALUES: usize = 12;
 
 /// The area between the axes of a panel.
 pub(super) struct Plot<'a> {
@@ -147,6 +147,7 @@ impl Marks {
             Some(Dash::Long) => " stroke-dasharray=\"9 5\"",
             Some(Dash::Short) => " stroke-dasharray=\"2 4\"",
             Some(Dash::Mixed) => " stroke-dasharray=\"9 4 2 4\"",
+            Some(Dash::Double) => " stroke-dasharray=\"12 3 2 3 2 3\"",
             None => return,
         };
         if let [first, rest @ ..] = pixels
@@ -178,6 +179,11 @@ impl Marks {
             Marker::Triangle => self.push(format_args!(
                 "<path d=\"M{x:.1} {:.1}l4.2 7.2h-8.4z\" stroke-width=\"1\">{title}</path>",
                 y - 5.0
+            )),
+            Marker::Square => self.push(format_args!(
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6\" height=\"6\" stroke-width=\"1\">{title}</rect>",
+                x - 3.0,
+                y - 3.0
             )),
             Marker::Cross => {
                 self.push(format_args!("<path d=\"M{:.1} {:.1}l8 8m0-8l-8 8\">{title}</path>", x - 4.0, y - 4.0));

@@ -1,7 +1,9 @@
-//! Colours: each variant has the same colour in every figure. The palette is that of Okabe and Ito (2008), which
-//! colour-blind people can tell apart. In grey print some colours look alike, so lines also differ in dashes and markers,
-//! and bars in hatches.
+//! Looks: each variant has the same colour, dashes and marker in every figure. The colours of the variants are those of Okabe
+//! and Ito (2008), which colour-blind people can tell apart. What is not a variant has colours of its own. In grey print
+//! some colours look alike, so lines also differ in dashes and markers, and bars in hatches.
 
+use super::{Dash, Marker, Style};
+use crate::theory::Recovery;
 use crate::variants::Variant;
 
 /// How a bar is hatched.
@@ -45,27 +47,95 @@ pub const GREY: Hue = Hue(118, 118, 120);
 /// The colour of Fast Paxos with majorities as fast quorums, at the price of larger phase 1 quorums.
 pub const FLEXIBLE: Hue = GREEN;
 
-/// The colours of the variants, in the order of [`Variant::ALL`].
-const VARIANTS: [Hue; 7] = [ORANGE, PURPLE, BLUE, VERMILION, SKY, YELLOW, GREY];
+/// How a line looks.
+type Look = (Hue, Dash, Marker);
 
-/// The colours of consecutive series that are not variants.
-pub const SERIES: [Hue; 6] = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY];
+/// The looks of the variants, in the order of [`Variant::ALL`].
+const VARIANTS: [Look; 7] = [
+    (ORANGE, Dash::Long, Marker::Ring),
+    (PURPLE, Dash::Short, Marker::Triangle),
+    (BLUE, Dash::Solid, Marker::Circle),
+    (VERMILION, Dash::Mixed, Marker::Cross),
+    (SKY, Dash::Long, Marker::Circle),
+    (YELLOW, Dash::Short, Marker::Ring),
+    (GREY, Dash::Mixed, Marker::Triangle),
+];
 
-/// The colour of a variant.
-pub fn of(variant: Variant) -> Hue {
+/// The colours of what is not a variant. None of them is the colour of a variant.
+pub const SERIES: [Hue; 10] = [
+    Hue(92, 88, 190),
+    Hue(200, 170, 70),
+    Hue(170, 50, 100),
+    Hue(105, 200, 225),
+    Hue(140, 140, 40),
+    Hue(60, 160, 150),
+    Hue(225, 120, 130),
+    Hue(60, 130, 60),
+    Hue(165, 85, 170),
+    Hue(150, 100, 70),
+];
+
+fn look(variant: Variant) -> Look {
     let place = Variant::ALL.iter().position(|known| *known == variant).unwrap_or(0);
     VARIANTS[place % VARIANTS.len()]
 }
 
+/// The colour of a variant.
+pub fn of(variant: Variant) -> Hue {
+    look(variant).0
+}
+
+/// The style of a variant, with its name.
+pub fn style(variant: Variant) -> Style {
+    let (hue, dash, marker) = look(variant);
+    Style::new(variant.name(), hue).dash(dash).marker(marker)
+}
+
+/// The style of a variant with majorities as fast quorums.
+pub fn flexible(variant: Variant) -> Style {
+    let name = format!("{variant}, majority fast quorums");
+    Style::new(name, FLEXIBLE).dash(Dash::Double).marker(Marker::Square)
+}
+
+/// The style of a fast variant that recovers from collisions in this way.
+pub fn recovering(variant: Variant, recovery: Recovery) -> Style {
+    let (dash, marker) = match recovery {
+        Recovery::Coordinated => (Dash::Long, Marker::Triangle),
+        Recovery::Uncoordinated => (Dash::Short, Marker::Square),
+        Recovery::Classic => (Dash::Double, Marker::Ring),
+    };
+    Style::new(format!("{variant}, {recovery} recovery"), of(variant)).dash(dash).marker(marker)
+}
+
+/// The style of the series with this number, counted from 0, among those that are no variants.
+pub fn series(nth: usize, name: impl Into<String>) -> Style {
+    let dashes = [Dash::Solid, Dash::Long, Dash::Short, Dash::Mixed, Dash::Double];
+    let markers = [Marker::Circle, Marker::Triangle, Marker::Cross, Marker::Ring, Marker::Square];
+    let style = Style::new(name, SERIES[nth % SERIES.len()]);
+    style.dash(dashes[nth % dashes.len()]).marker(markers[nth % markers.len()])
+}
+
 /// The hatch of bars of this colour. Two colours without a hatch differ in lightness.
 pub fn hatch(hue: Hue) -> Hatch {
+    let series = [
+        Hatch::None,
+        Hatch::None,
+        Hatch::Rising,
+        Hatch::Rising,
+        Hatch::Falling,
+        Hatch::Level,
+        Hatch::Crossed,
+        Hatch::Falling,
+        Hatch::Crossed,
+        Hatch::Upright,
+    ];
     match hue {
         PURPLE => Hatch::Rising,
         VERMILION => Hatch::Falling,
         GREEN => Hatch::Level,
         GREY => Hatch::Upright,
         SKY => Hatch::Crossed,
-        _ => Hatch::None,
+        _ => SERIES.iter().position(|known| *known == hue).map_or(Hatch::None, |nth| series[nth]),
     }
 }
 
@@ -84,12 +154,29 @@ mod tests {
 
     #[test]
     fn bars_of_two_colours_differ_in_grey_print_by_their_hatches_or_clearly_in_lightness() {
-        let all = [ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY];
-        for (nth, one) in all.into_iter().enumerate() {
-            for other in all.into_iter().skip(nth + 1) {
-                let apart = (lightness(one) - lightness(other)).abs();
-                assert!(hatch(one) != hatch(other) || apart > 15.0, "{one:?} and {other:?}: {apart}");
+        let variants = [ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY];
+        // No figure has bars of more than seven series.
+        let series = SERIES.into_iter().take(7).chain([GREY]).collect();
+        for all in [variants.to_vec(), series] {
+            for (nth, one) in all.iter().enumerate() {
+                for other in all.iter().skip(nth + 1) {
+                    let apart = (lightness(*one) - lightness(*other)).abs();
+                    assert!(hatch(*one) != hatch(*other) || apart > 15.0, "{one:?} and {other:?}: {apart}");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn lines_of_two_variants_differ_in_dashes_and_markers_and_no_other_series_has_their_colour() {
+        for (nth, (hue, dash, marker)) in VARIANTS.iter().enumerate() {
+            let others = || VARIANTS.iter().skip(nth + 1);
+            assert!(others().all(|other| other.0 != *hue && (other.1, other.2) != (*dash, *marker)));
+            assert!(!SERIES.contains(hue) && *hue != FLEXIBLE);
+        }
+        let shipped = &VARIANTS[..Variant::ALL.len().min(4)];
+        for (nth, (_, dash, marker)) in shipped.iter().enumerate() {
+            assert!(shipped.iter().skip(nth + 1).all(|other| other.1 != *dash && other.2 != *marker));
         }
     }
 }

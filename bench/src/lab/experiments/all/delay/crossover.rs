@@ -7,7 +7,7 @@ use super::spread::{Family, MEAN_MS, Spread};
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
-use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
+use crate::lab::experiments::{Experiment, Facts, Findings, Lab, LabError, Setting};
 use crate::lab::quorums::QuorumChoice;
 use crate::row;
 use crate::theory::{Layout, Learning, Recovery, fast_quorum, majority};
@@ -118,6 +118,12 @@ impl Point {
         Some(self.mine.mean? / self.multi.mean?)
     }
 
+    /// The ratios within two standard errors of the difference of the means.
+    fn range(&self) -> Option<[f64; 2]> {
+        let (ratio, noise) = (self.ratio()?, self.noise / self.multi.mean?);
+        Some([ratio - noise, ratio + noise])
+    }
+
     /// By how much the variant is slower on average, in milliseconds; none if that may be chance.
     fn slower(&self) -> Option<f64> {
         Some(self.mine.mean? - self.multi.mean?).filter(|difference| difference.abs() > self.noise)
@@ -184,7 +190,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.constant("quorums", "majorities, and the smallest fast quorums beside them");
     tables(&mut found, &points);
     found.figures = vec![shares(&points)?, means(&points)?, variants(&points)?];
+    let answer = answer(&points, &mut found.facts);
     found.lessons = vec![
+        answer
+            + " Over all sizes, it is clearly faster in {slower} of {settings} settings and Fast Paxos in {faster}; in the other {unclear} the means are less than two standard errors \
+               of their difference apart.",
         "With constant delays Fast Paxos wins every time ({constant}): two delays instead of three.".into(),
         "With {n} acceptors it wins {exponential} of the commands if delays are exponentially distributed with spread {exponential_spread}: it waits \
          for {fast_quorum} of {n} votes, Multi-Paxos for {majority}, and these two are farther apart the more delays vary."
@@ -193,11 +203,46 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
          {weibull} with Weibull delays, where few are similar."
             .into(),
         "Its smallest share over all settings is {least}, with {least_where}.".into(),
-        "By mean latency, Multi-Paxos is faster in {slower} of {settings} settings and Fast Paxos in {faster}; in the other {unclear} the means are less than two standard errors \
-         of their difference apart."
-            .into(),
     ];
     Ok(found)
+}
+
+/// The smallest spread of each family from which on Multi-Paxos clearly has the lower mean latency, and the sentence that
+/// says so.
+fn answer(points: &[Point], facts: &mut Facts) -> String {
+    let (mut slower, mut never) = (Vec::new(), Vec::new());
+    for family in Family::ALL.into_iter().filter(|family| *family != Family::Constant) {
+        let mine = |p: &&Point| {
+            p.variant == Variant::Fast && p.course.family == family && p.course.acceptors == SIZE
+        };
+        let is_slower = |p: &&Point| p.slower().is_some_and(|ms| ms > 0.0);
+        let most = family.spreads().iter().copied().fold(0.0, f64::max);
+        let from = points.iter().filter(mine).filter(is_slower).map(|p| p.course.spread).reduce(f64::min);
+        let (key, name) = (family.name().replace('-', "_"), family.title());
+        let meaning = "the least spread of these delays with multi_mean_ms below mean_ms by more than noise_ms, fast, n acceptors; empty: none";
+        facts.add(&format!("from_{key}"), from, "", meaning);
+        facts.add(&format!("most_{key}"), most, "", "the greatest spread of these delays");
+        if from.is_some() {
+            slower.push(format!("from a spread of {{from_{key}}} on with {name} delays"));
+        } else {
+            never.push(format!("{name} delays (spreads up to {{most_{key}}})"));
+        }
+    }
+    match (slower.as_slice(), never.as_slice()) {
+        ([], never) => format!(
+            "With {{n}} acceptors Multi-Paxos never clearly has the lower mean latency: {}.",
+            never.join(", ")
+        ),
+        (slower, []) => format!(
+            "With {{n}} acceptors Multi-Paxos clearly has the lower mean latency {}.",
+            slower.join(", ")
+        ),
+        (slower, never) => format!(
+            "With {{n}} acceptors Multi-Paxos clearly has the lower mean latency {}; never with {}.",
+            slower.join(", "),
+            never.join(", ")
+        ),
+    }
 }
 
 fn tables(found: &mut Findings, points: &[Point]) {

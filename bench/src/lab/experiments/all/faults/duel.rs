@@ -1,11 +1,10 @@
 //! Self-appointed proposers: how long they duel, by back-off.
 
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::SERIES;
-use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Panel, draw, palette};
 use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::Sample;
-use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
+use crate::lab::experiments::{Experiment, Facts, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
@@ -102,9 +101,13 @@ impl WithProtocol for Duel {
 struct Duels {
     runs: u64,
     undecided: u64,
-    /// The median time until all commands were decided; none if at least half were not decided in time.
+    /// The 10th percentile of the time until all commands were decided; none if that duel was not decided in time.
+    p10: Option<f64>,
+    /// The median of it; none if at least half were not decided in time.
     p50: Option<f64>,
-    /// The 99th percentile of it; none if that duel was not decided in time.
+    /// The 90th percentile of it.
+    p90: Option<f64>,
+    /// The 99th percentile of it.
     p99: Option<f64>,
     /// The mean number of ballots that were started.
     ballots: f64,
@@ -136,7 +139,8 @@ fn duels(
     }
     let times = Sample::new(times);
     let quantile = |share| times.quantile(share).filter(|time| time.is_finite());
-    Ok(Duels { runs, undecided, p50: quantile(0.5), p99: quantile(0.99), ballots })
+    let [p10, p50, p90, p99] = [0.1, 0.5, 0.9, 0.99].map(quantile);
+    Ok(Duels { runs, undecided, p10, p50, p90, p99, ballots })
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -150,7 +154,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         format!("{variant}, {proposers} proposers, {delays} delays, back-off {policy}")
     };
     let ended = lab.each(&cases, name, |case| duels(*case, runs, setting.seed))?.all()?;
-    let mut ended = ended.chunks(PROPOSERS.len());
+    let rows: Vec<(Case, Duels)> = cases.into_iter().zip(ended).collect();
     let mut found = Findings::default();
     found.held("servers", SERVERS, "");
     found.constant(
@@ -161,6 +165,48 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.facts.set("uniform_delay", span(in_ms(WIDE.0), in_ms(WIDE.1)), "ms");
     found.constant("delay of a message", "{delay} constant, or {uniform_delay} uniform");
     found.held("stopped after", PATIENCE.as_secs(), "s");
+    table(&mut found, &rows);
+    facts(&mut found.facts, &rows);
+    found.facts.add("runs", runs, "", "runs of each row that draws a lot");
+    let constant = "Thin grey lines go from the tenth to the ninetieth percentile of the runs. Colours are back-offs. Held constant: {servers} servers, no leader, \
+                    messages of {delay} on average, up to {runs} runs per point.";
+    let (times, ballots) = panels(&rows);
+    found.figures = vec![
+        Figure {
+            name: "duels",
+            title: "Time until all proposers' commands are decided".into(),
+            caption: "A missing point means that at least half of the runs were not decided within {stopped_after}: with equal delays and no back-off \
+                      three proposers outbid each other forever. (No chance is involved there, so one run stands for all.) A back-off costs a single proposer nothing, since it is never outbid. Short back-offs that do not grow are too short for many \
+                      proposers, and long ones make two wait longer than needed. "
+                .to_owned()
+                + constant,
+            svg: draw(&times, 2, 320)?,
+        },
+        Figure {
+            name: "ballots",
+            title: "Ballots that are started in a duel".into(),
+            caption: "The mean number of ballots until all is decided, or until the run is stopped. A longer back-off starts fewer ballots, whose messages it saves. Held constant: as above."
+                .into(),
+            svg: draw(&ballots, 2, 320)?,
+        },
+    ];
+    found.lessons = vec![
+        "With five proposers the quickest back-off tried is {best_constant} with constant delays, and {best_uniform} with uniform ones: all is decided after {best_constant_ms} and {best_uniform_ms} \
+         (medians), with {best_constant_ballots} and {best_uniform_ballots} ballots."
+            .into(),
+        "Three proposers with equal delays and no back-off are livelocked: after {stopped_after} they had started {locked_ballots} ballots, and not \
+         all commands were decided. (With two proposers, the duel ends when the first of their two commands is decided.)".into(),
+        if found.facts.is_zero("locked_uniform") {
+            "Delays that vary end the duel of three without any back-off in every run, after {ballots_uniform} ballots on average."
+        } else {
+            "Delays that vary end the duel of three without any back-off in all but {locked_uniform} of the runs, after {ballots_uniform} ballots on average."
+        }
+        .into(),
+    ];
+    Ok(found)
+}
+
+fn table(found: &mut Findings, rows: &[(Case, Duels)]) {
     let mut table = Table::new(
         "duels",
         &[
@@ -171,105 +217,78 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ("runs", "runs, each with its own seed"),
             ("undecided", "runs in which not all commands were decided before the run was stopped"),
             (
-                "p50_ms",
-                "median time until all commands were decided, in ms; empty: the median run was not decided",
+                "p10_ms",
+                "10th percentile of the time until all commands were decided, in ms; empty: that run was not decided",
             ),
+            ("p50_ms", "median of the same, in ms; empty: the median run was not decided"),
+            ("p90_ms", "90th percentile of the same, in ms; empty: that run was not decided"),
             ("p99_ms", "99th percentile of the same, in ms; empty: that run was not decided"),
             ("ballots", "mean number of ballots that were started"),
         ],
     );
-    let mut panels = Vec::new();
-    let mut best: Option<(f64, &str)> = None;
-    for (variant, (delays, _)) in rivals().flat_map(|variant| DELAYS.map(|delay| (variant, delay))) {
-        // The sentences are about Basic Paxos.
-        let is_told = variant == Variant::Basic;
-        let mut panel = Panel::new(
-            format!("{variant}, {delays} delays"),
-            Axis::new("proposers").range(0.5, 5.5),
-            Axis::new("median time to decide all (ms)").log(),
-        );
-        for (((policy, backoff), hue), marker) in
-            POLICIES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle())
-        {
-            let mut points = Vec::new();
-            let row = ended.next().unwrap_or_default();
-            for (proposers, Duels { runs, undecided, p50: median, p99, ballots }) in
-                PROPOSERS.into_iter().zip(row)
-            {
-                let (runs, undecided, ballots, median) = (*runs, *undecided, *ballots, *median);
-                table.push(row![
-                    variant.name(),
-                    delays,
-                    policy,
-                    proposers,
-                    runs,
-                    undecided,
-                    median,
-                    *p99,
-                    ballots
-                ]);
-                points.extend(median.map(|median| (f64::from(proposers), median)));
-                if is_told && proposers == 3 && backoff.is_none() {
-                    let livelocked = undecided as f64 / runs as f64 * 100.0;
-                    let meaning =
-                        format!("undecided / runs of duels.csv, {delays} delays, no back-off, 3 proposers");
-                    found.facts.add(
-                        if delays == "constant" { "locked" } else { "locked_uniform" },
-                        livelocked,
-                        "%",
-                        meaning,
-                    );
-                    let fact = if delays == "constant" { "locked_ballots" } else { "ballots_uniform" };
-                    found.facts.add(
-                        fact,
-                        ballots,
-                        "",
-                        format!("ballots of duels.csv in the same row, {delays} delays"),
-                    );
-                }
-                if is_told
-                    && proposers == 5
-                    && delays == "uniform"
-                    && median.is_some_and(|m| best.is_none_or(|(least, _)| m < least))
-                {
-                    best = median.map(|median| (median, policy));
-                }
-            }
-            panel.line(Style::new(format!("back-off {policy}"), hue).marker(marker), points);
-        }
-        panels.push(panel);
+    for ((variant, (delays, _), (policy, _), proposers), duels) in rows {
+        let Duels { runs, undecided, p10, p50, p90, p99, ballots } = *duels;
+        let name = variant.name();
+        table.push(row![name, *delays, *policy, *proposers, runs, undecided, p10, p50, p90, p99, ballots]);
     }
-    found.facts.add(
-        "best",
-        best.map(|b| b.1),
-        "",
-        "the back-off with the lowest p50_ms of duels.csv, 5 proposers, uniform delays",
-    );
-    found.facts.add("best_ms", best.map(|b| b.0), "ms", "that p50_ms");
-    found.facts.add("runs", runs, "", "runs of each row that draws a lot");
     found.tables.push(table);
-    found.figures.push(Figure {
-        name: "duels",
-        title: "Time until all proposers' commands are decided".into(),
-        caption: "A missing point means that at least half of the runs were not decided within {stopped_after}: with equal delays and no back-off \
-                  three proposers outbid each other forever ({locked} of the runs). A back-off of about a round trip that doubles \
-                  ends the duel soonest; a long one wastes time even without a rival. Colours are back-offs here. Held constant: {servers} servers, no leader, \
-                  messages of {delay} on average, up to {runs} runs per point."
-            .into(),
-        svg: draw(&panels, 2, 320)?,
-    });
-    found.lessons = vec![
-        "Three proposers with equal delays and no back-off are livelocked: after {stopped_after} they had started {locked_ballots} ballots, and not \
-         all commands were decided. (With two proposers, the duel ends when the first of their two commands is decided.)".into(),
-        if found.facts.is_zero("locked_uniform") {
-            "Delays that vary end the duel without any back-off in every run, after {ballots_uniform} ballots on average."
+}
+
+/// The facts of the sentences, which are about Basic Paxos.
+fn facts(facts: &mut Facts, rows: &[(Case, Duels)]) {
+    for (delays, _) in DELAYS {
+        let of = |number: u16| {
+            rows.iter().filter(move |((variant, (known, _), _, proposers), _)| {
+                (*variant, *known, *proposers) == (Variant::Basic, delays, number)
+            })
+        };
+        let row = format!("of duels.csv, {delays} delays, no back-off, 3 proposers");
+        let (share, ballots) = if delays == "constant" {
+            ("locked", "locked_ballots")
         } else {
-            "Delays that vary end the duel without any back-off in all but {locked_uniform} of the runs, after {ballots_uniform} ballots on average."
+            ("locked_uniform", "ballots_uniform")
+        };
+        if let Some((_, duels)) = of(3).find(|((_, _, (_, backoff), _), _)| backoff.is_none()) {
+            let locked = duels.undecided as f64 / duels.runs as f64 * 100.0;
+            facts.add(share, locked, "%", format!("undecided / runs {row}"));
+            facts.add(ballots, duels.ballots, "", format!("ballots {row}"));
         }
-        .into(),
-        "With five proposers the best back-off tried is {best}: all is decided after {best_ms}.".into(),
-    ];
-    Ok(found)
+        let timed =
+            of(5).filter_map(|((_, _, (policy, _), _), duels)| Some((*policy, duels.p50?, duels.ballots)));
+        let best = timed.min_by(|a, b| a.1.total_cmp(&b.1));
+        let key = |end: &str| format!("best_{delays}{end}");
+        let row = format!("duels.csv, 5 proposers, {delays} delays");
+        facts.add(&key(""), best.map(|b| b.0), "", format!("the back-off with the lowest p50_ms of {row}"));
+        facts.add(&key("_ms"), best.map(|b| b.1), "ms", "that p50_ms");
+        facts.add(&key("_ballots"), best.map(|b| b.2), "", "ballots of the same row");
+    }
+}
+
+/// The panels of the time and of the ballots, for each variant and each kind of delays.
+fn panels(rows: &[(Case, Duels)]) -> (Vec<Panel>, Vec<Panel>) {
+    let (mut times, mut sent) = (Vec::new(), Vec::new());
+    for of_kind in rows.chunks(POLICIES.len() * PROPOSERS.len()) {
+        let ((variant, (delays, _), ..), _) = &of_kind[0];
+        let panel = |axis: &str| {
+            let title = format!("{variant}, {delays} delays");
+            Panel::new(title, Axis::new("proposers").range(0.5, 5.5), Axis::new(axis).log())
+        };
+        let (mut time, mut ballots) = (panel("median time to decide all (ms)"), panel("ballots, mean"));
+        for (nth, mine) in of_kind.chunks(PROPOSERS.len()).enumerate() {
+            let style = palette::series(nth, format!("back-off {}", mine[0].0.2.0));
+            // Side by side, so that they do not cover each other.
+            let place = |proposers: u16| f64::from(proposers) + (nth as f64 - 2.0) * 0.06;
+            let all = || mine.iter().map(|((.., proposers), duels)| (*proposers, duels));
+            let range =
+                |(proposers, duels): (u16, &Duels)| Some((place(proposers), [duels.p10?, duels.p90?]));
+            time.whiskers("", all().filter_map(range));
+            time.line(style.clone(), all().filter_map(|(n, duels)| Some((f64::from(n), duels.p50?))));
+            ballots.line(style, all().map(|(n, duels)| (f64::from(n), duels.ballots)));
+        }
+        times.push(time);
+        sent.push(ballots);
+    }
+    (times, sent)
 }
 
 #[cfg(test)]
@@ -285,6 +304,6 @@ mod tests {
     #[test]
     fn a_duel_without_an_end_counts_as_longer_than_all_others() {
         let locked = duels((Variant::Basic, DELAYS[0], POLICIES[0], 3), 1, 1).expect("it is stopped");
-        assert_eq!((locked.undecided, locked.p50, locked.p99), (1, None, None));
+        assert_eq!((locked.undecided, locked.p10, locked.p50, locked.p99), (1, None, None, None));
     }
 }

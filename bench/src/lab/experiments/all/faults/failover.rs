@@ -4,20 +4,21 @@ mod crashes;
 
 use crate::lab::cluster::Shape;
 use crate::lab::experiments::chart::palette;
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, draw};
 use crate::lab::experiments::data::{Table, span};
-use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Setting};
+use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Measured, Sample, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
 use paxos_core::{Leadership, NodeId, Protocol, Time, Timeouts};
 use paxos_transport::sim::{Cut, Delay, Fault, Links, Sim, World};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The experiment.
 pub(in crate::lab::experiments::all) const EXPERIMENT: Experiment = Experiment {
     name: "failover",
-    question: "How long is a cluster without a leader when its leader ends, by the election timeouts?",
+    question: "How long is a cluster without a leader when its leader crashes, by the election timeouts?",
     source: "Ongaro, Ousterhout, In Search of an Understandable Consensus Algorithm (2014), section 9.3 and figure 16: 5 servers, \
              a broadcast of about 15 ms, a leader that crashes within a heartbeat interval.",
     sites: 0,
@@ -39,9 +40,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     parameters(&mut found);
     let (crashes, outages) = (crashes::crashes(setting, lab)?, outages(setting, lab)?);
     let [randomness, downtime] = crashes::downtime(&mut found, setting, &crashes.all()?)?;
-    let throughput = throughput(&mut found, &outages.all()?)?;
+    let throughput = throughput(&mut found, setting, &outages.all()?)?;
     found.figures = vec![randomness, downtime, throughput];
     found.lessons = vec![
+        "With candidates that ask first, as shipped, half of the crashes are over within {p50_150_300_asked} with timeouts of {range_150_300}, and within {p50_12_24_asked} with {range_12_24}; without asking, within {p50_150_300} and {p50_12_24}."
+            .into(),
         "Without pre-votes and with timeouts of {range_12_24}, {crashes} crashes leave the cluster without a leader for {mean_12_24} on average and {max_12_24} at worst. \
          The Raft paper measured {paper_mean_12_24} and {paper_max_12_24}."
             .into(),
@@ -52,8 +55,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "The pre-vote adds a round trip: with timeouts of {range_150_300} the median is {p50_150_300} without it, and {p50_150_300_asked} with it. A direct calculation from the timeouts gives {calculated_150_300} and \
          {calculated_150_300_asked}, and all medians are within {off} of it."
             .into(),
-        "Clients wait longer than the election takes: in the one run with a crash Multi-Paxos answers again after {gap_crash}. There the returning leader does not depose \
-         the new one (no gap longer than {gap_return})."
+        "Clients wait longer than the election takes: after a crash Multi-Paxos answers again after {gap_crash} (median of {outages} runs, with election timeouts of {election}). The returning leader does not depose \
+         the new one: then no gap is longer than {gap_return} in any run."
             .into(),
     ];
     Ok(found)
@@ -79,7 +82,7 @@ fn parameters(found: &mut Findings) {
 
 /// The faults of the leader.
 const TROUBLES: [&str; 3] = ["crash", "pause", "partition"];
-const WINDOW: u64 = 50;
+const WINDOW: u64 = 100;
 const END: u64 = 3_000;
 /// When the fault begins and ends, in milliseconds.
 const TROUBLE: (u64, u64) = (1_000, 2_000);
@@ -97,10 +100,39 @@ struct Outage {
     seed: u64,
 }
 
-impl WithProtocol for Outage {
-    type Out = Result<Vec<Time>, LabError>;
+/// The course of a run.
+#[derive(Serialize, Deserialize)]
+struct Course {
+    /// The commands answered in each window.
+    answered: Vec<u64>,
+    /// The longest time without an answer that begins shortly before the fault or during it, and from shortly before its end
+    /// on, in milliseconds.
+    gaps: [f64; 2],
+}
 
-    /// The times when commands were answered. Without a leader, the first proposer has the fault.
+impl Course {
+    fn new(mut answers: Vec<Time>) -> Self {
+        answers.sort_unstable();
+        let at = |moment: u64| Time(0).after(ms(moment));
+        let count = |from: u64| {
+            let window = at(from)..at(from + WINDOW);
+            answers.iter().filter(|at| window.contains(at)).count() as u64
+        };
+        let longest = |from: u64, to: u64| {
+            let ends = answers.iter().copied().chain([at(END)]);
+            let pairs = answers.iter().copied().zip(ends.skip(1));
+            let within = pairs.filter(|(start, _)| (at(from)..at(to)).contains(start));
+            within.map(|(start, end)| in_ms(end.since(start))).fold(0.0, f64::max)
+        };
+        let answered = (0..END).step_by(WINDOW as usize).map(count).collect();
+        Self { answered, gaps: [longest(950, 1_900), longest(1_900, END)] }
+    }
+}
+
+impl WithProtocol for Outage {
+    type Out = Result<Course, LabError>;
+
+    /// Without a leader, the first proposer has the fault.
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut config = Shape::collapsed(self.variant, SERVERS).config()?;
         let (election, heartbeat, client) = (Some(ELECTION), Some(ELECTION / 2), Some(RESEND));
@@ -127,61 +159,65 @@ impl WithProtocol for Outage {
             sim.submit_in_turn(*client, 1, (0..10_000).map(|k| nth * 1_000_000 + k));
         }
         sim.run_for(ms(END))?;
-        let mut answers: Vec<Time> =
-            sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).collect();
-        answers.sort_unstable();
-        Ok(answers)
+        Ok(Course::new(sim.commands().iter().filter_map(|c| Some(c.answer.as_ref()?.at)).collect()))
     }
 }
 
-/// All variants, and how their lines are dashed.
-fn variants() -> impl Iterator<Item = (Variant, Dash)> {
-    // Neighbouring colours of the palette differ in their dashes.
-    let dashes = [Dash::Long, Dash::Short, Dash::Solid, Dash::Mixed];
-    Variant::ALL.iter().copied().zip(dashes.into_iter().cycle())
+/// The runs of each variant and fault.
+const fn number_of_runs(setting: &Setting) -> u64 {
+    if setting.quick { 5 } else { 30 }
 }
 
-/// When commands were answered, for each fault and variant.
-fn outages(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Time>>, LabError> {
+/// The courses of the runs, for each fault and variant.
+fn outages(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Vec<Course>>, LabError> {
     let cases: Vec<(&str, Variant)> = TROUBLES
         .into_iter()
-        .flat_map(|trouble| variants().map(move |(variant, _)| (trouble, variant)))
+        .flat_map(|trouble| Variant::ALL.iter().map(move |variant| (trouble, *variant)))
         .collect();
     let name = |(trouble, variant): &(&str, Variant)| format!("{variant} through a {trouble} of its leader");
     lab.each(&cases, name, |(trouble, variant)| {
-        let work = Outage { variant: *variant, trouble, seed: setting.seed };
-        variant.with(Recovery::Coordinated, true, work)
+        let run = |run| {
+            let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+            variant.with(Recovery::Coordinated, true, Outage { variant: *variant, trouble, seed })
+        };
+        (0..number_of_runs(setting)).map(run).collect()
     })
 }
 
-fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, LabError> {
+/// The tables of the courses.
+fn tables() -> [Table; 2] {
+    let trouble =
+        ("trouble", "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s");
+    let variant = ("variant", "the variant");
+    let throughput = [
+        trouble,
+        variant,
+        ("from_ms", "the beginning of a window of 100 ms, in ms"),
+        ("at_s", "the middle of the window, in s"),
+        ("answered", "commands answered in the window, mean over the runs"),
+        ("per_second", "the same, per second"),
+        ("low", "the fewest answered in a run, per second"),
+        ("high", "the most answered in a run, per second"),
+    ];
+    let gaps = [
+        trouble,
+        variant,
+        ("runs", "runs with different seeds"),
+        (
+            "gap_ms",
+            "the longest time without an answer that begins after 950 ms and before 1.9 s, in ms: median over the runs",
+        ),
+        ("gap_max_ms", "the same, the longest of all runs"),
+        ("return_gap_ms", "the same from 1.9 s on, median"),
+        ("return_gap_max_ms", "the same, the longest of all runs"),
+    ];
+    [Table::new("throughput", &throughput), Table::new("gaps", &gaps)]
+}
+
+fn throughput(found: &mut Findings, setting: &Setting, measured: &[Vec<Course>]) -> Result<Figure, LabError> {
+    let runs = number_of_runs(setting);
+    let [mut table, mut gaps] = tables();
     let mut measured = measured.iter();
-    let mut table = Table::new(
-        "throughput",
-        &[
-            (
-                "trouble",
-                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
-            ),
-            ("variant", "the variant"),
-            ("from_ms", "the beginning of a window of 50 ms, in ms"),
-            ("at_s", "the middle of the window, in s"),
-            ("answered", "commands answered in the window"),
-            ("per_second", "the same, per second"),
-        ],
-    );
-    let mut gaps = Table::new(
-        "gaps",
-        &[
-            (
-                "trouble",
-                "what happens to the leader, or without a leader to the first proposer, from 1 s to 2 s",
-            ),
-            ("variant", "the variant"),
-            ("gap_ms", "the longest time without an answer that begins after 950 ms and before 1.9 s, in ms"),
-            ("return_gap_ms", "the same, from 1.9 s on"),
-        ],
-    );
     let mut panels = Vec::new();
     for trouble in TROUBLES {
         let mut panel = Panel::new(
@@ -192,43 +228,45 @@ fn throughput(found: &mut Findings, measured: &[Vec<Time>]) -> Result<Figure, La
         for moment in [TROUBLE.0, TROUBLE.1].map(|moment| moment as f64 / 1e3) {
             panel.rule("trouble begins and ends", (moment, 0.0), (moment, 300.0));
         }
-        for ((variant, dash), answers) in variants().zip(measured.by_ref()) {
-            let mut points = Vec::new();
-            for from in (0..END).step_by(WINDOW as usize) {
-                let window = Time(0).after(ms(from))..Time(0).after(ms(from + WINDOW));
-                let answered = answers.iter().filter(|at| window.contains(at)).count();
-                let (at, rate) = ((from + WINDOW / 2) as f64 / 1e3, answered as f64 * 1e3 / WINDOW as f64);
-                table.push(row![trouble, variant.name(), from, at, answered, rate]);
-                points.push((at, rate));
+        for (variant, courses) in Variant::ALL.iter().copied().zip(measured.by_ref()) {
+            let (mut points, mut ranges) = (Vec::new(), Vec::new());
+            for (nth, from) in (0..END).step_by(WINDOW as usize).enumerate() {
+                let counts = || courses.iter().filter_map(|course| course.answered.get(nth).copied());
+                let rate = |count: f64| count * 1e3 / WINDOW as f64;
+                let answered = counts().sum::<u64>() as f64 / runs as f64;
+                let [low, high] = [counts().min(), counts().max()].map(|n| rate(n.unwrap_or(0) as f64));
+                let at = (from + WINDOW / 2) as f64 / 1e3;
+                table.push(row![trouble, variant.name(), from, at, answered, rate(answered), low, high]);
+                points.push((at, rate(answered)));
+                ranges.push((at, [low, high]));
             }
-            let longest = |from: u64, to: u64| {
-                let within = Time(0).after(ms(from))..Time(0).after(ms(to));
-                let ends = answers.iter().copied().chain([Time(0).after(ms(END))]);
-                let pairs =
-                    answers.iter().copied().zip(ends.skip(1)).filter(|(start, _)| within.contains(start));
-                pairs.map(|(start, end)| in_ms(end.since(start))).fold(0.0, f64::max)
-            };
-            let (gap, back) = (longest(950, 1_900), longest(1_900, END));
-            gaps.push(row![trouble, variant.name(), gap, back]);
-            if trouble == "crash" && variant == Variant::Multi {
-                found.facts.add("gap_crash", gap, "ms", "gap_ms of gaps.csv, crash, multi");
-                found.facts.add("gap_return", back, "ms", "return_gap_ms of gaps.csv, crash, multi");
+            let [gap, back] =
+                [0, 1].map(|which| Sample::new(courses.iter().map(|course| course.gaps[which]).collect()));
+            let [median, longest] = [0.5, 1.0].map(|share| gap.quantile(share));
+            let [back_median, back_longest] = [0.5, 1.0].map(|share| back.quantile(share));
+            gaps.push(row![trouble, variant.name(), runs, median, longest, back_median, back_longest]);
+            if variant == Variant::Multi {
+                // The other lines would be hidden behind more of these.
+                panel.whiskers("fewest and most of a run, multi", ranges);
+                if trouble == "crash" {
+                    found.facts.add("gap_crash", median, "ms", "gap_ms of gaps.csv, crash, multi");
+                    let meaning = "return_gap_max_ms of gaps.csv, crash, multi";
+                    found.facts.add("gap_return", back_longest, "ms", meaning);
+                }
             }
-            panel.line(
-                Style::new(variant.name(), palette::of(variant)).dash(dash).marker(Marker::None),
-                points,
-            );
+            panel.line(palette::style(variant).marker(Marker::None), points);
         }
         panels.push(panel);
     }
+    found.facts.add("outages", runs, "", "runs of each row of gaps.csv");
     found.tables.extend([table, gaps]);
     Ok(Figure {
         name: "throughput",
         title: "Answers per second during a fault of the leader".into(),
-        caption: "The leader crashes, is paused, or is cut off from {trouble_from} to {trouble_to} (between the grey lines). Answers stop until another process leads and the \
+        caption: "The leader crashes, is paused, or is cut off from {trouble_from} to {trouble_to} (between the dotted lines). Answers stop until another process leads and the \
                   clients have found it. Basic Paxos has no leader: there the first proposer has the fault, only the clients that ask it wait, and the proposers outbid each other all the time. Multi-Paxos then serves as before. Fast Paxos does so only when the old leader is back: until then all four \
                   remaining acceptors must vote alike in a fast ballot, so another order at one of them is a collision. Held constant: {servers} servers, {clients} clients with one \
-                  command at a time, delays of {delay}, election timeouts of {election}, clients ask again after {client_resend}, one run per curve."
+                  command at a time, delays of {delay}, election timeouts of {election}, clients ask again after {client_resend}, means of {outages} runs."
             .into(),
         svg: draw(&panels, 1, 200)?,
     })

@@ -1,8 +1,7 @@
 //! Bad networks: latency and messages against loss, duplication and reordering, with a check of each history.
 
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette;
-use crate::lab::experiments::chart::{Axis, Figure, Mark, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Mark, Panel, draw, palette};
 use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::{Sample, Summary};
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
@@ -189,7 +188,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("99th percentile (ms)").log());
         let mut traffic =
             Panel::new("", Axis::new(format!("{trouble} (share)")), Axis::new("messages per command"));
-        for (variant, marker) in Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle()) {
+        for variant in Variant::ALL.iter().copied() {
             let (mut late, mut messages) = (Vec::new(), Vec::new());
             for ((_, _, share), outcome) in outcomes.by_ref().take(shares.len()) {
                 runs += 1;
@@ -203,6 +202,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                     let at = if share > 0.0 { "lossy" } else { "quiet" };
                     let meaning = format!("p99_ms of loss.csv, {variant}, loss {share}");
                     found.facts.add(&format!("{variant}_{at}"), p99, "ms", meaning);
+                    let meaning = format!("messages of loss.csv, {variant}, loss {share}");
+                    found.facts.add(&format!("{variant}_{at}_messages"), outcome.messages, "", meaning);
                 }
                 table.push(row![
                     trouble,
@@ -216,7 +217,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                     u64::from(outcome.linearizable)
                 ]);
             }
-            let style = Style::new(variant.name(), palette::of(variant)).marker(marker);
+            let style = palette::style(variant);
             panel.line(style.clone(), late);
             traffic.line(style, messages);
         }
@@ -263,10 +264,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         },
     ];
     found.lessons = vec![
-        format!("Messages were lost, duplicated and late. {verdict}"),
-        "At {lossy} loss the slowest hundredth of commands takes {multi_lossy} with Multi-Paxos (without loss {multi_quiet}) and {fast_lossy} with \
-         Fast Paxos ({fast_quiet}): timeouts dominate, not message delays."
-            .into(),
+        format!(
+            "{verdict} At {{lossy}} loss the slowest hundredth of commands takes {{multi_lossy}} with Multi-Paxos (without loss {{multi_quiet}}) and {{fast_lossy}} with \
+             Fast Paxos ({{fast_quiet}}), and a command {{multi_lossy_messages}} messages ({{multi_quiet_messages}}) and {{fast_lossy_messages}} ({{fast_quiet_messages}})."
+        ),
+        "With loss, timeouts decide the latency, not message delays.".into(),
     ];
     Ok(found)
 }

@@ -1,16 +1,18 @@
 //! Partial partitions: some links are cut, and one process still reaches a quorum. Does the cluster recover?
 
+mod scenario;
+
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette;
-use crate::lab::experiments::chart::{Axis, Figure, Marker, Style, bars, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Style, bars, draw, middle, palette};
 use crate::lab::experiments::data::{Table, span};
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
 use crate::theory::Recovery;
 use crate::variants::{Digest, Payload, Variant, WithProtocol};
-use paxos_core::{Leadership, NodeId, Protocol, Time, Timeouts};
-use paxos_transport::sim::{Cut, Delay, Links, Sim, World};
+use paxos_core::{Leadership, NodeId, Protocol, Timeouts};
+use paxos_transport::sim::{Delay, Links, Sim, World};
+use scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -30,6 +32,12 @@ const fn ms(n: u64) -> Duration {
 
 /// The shortest election timeout; the longest is twice that.
 const ELECTION: Duration = ms(150);
+/// The time between two heartbeats.
+const HEARTBEAT: Duration = ms(75);
+/// The same where the leader's clock is slow, on that clock, and how much slower it is, in millionths. To the others its
+/// heartbeats come often enough, and for as long as the links are cut it does not notice that no quorum answers them.
+const SLOW_HEARTBEAT: Duration = ms(2);
+const SLOWER: i32 = 980_000;
 /// When clients ask again.
 const RESEND: Duration = ms(100);
 const CLIENTS: u16 = 4;
@@ -40,62 +48,6 @@ const START: u64 = 1_000;
 const END: u64 = 6_000;
 /// A cluster that decides after this time, in milliseconds, has recovered.
 const LATE: u64 = 4_000;
-
-/// The links that are cut. n0 leads, and n1 is the hub that still reaches a quorum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Scenario {
-    /// All five are connected only with the hub. The leader hears the hub, and has no quorum.
-    QuorumLoss,
-    /// Of five, the leader is isolated, and the others are connected only with the hub, which was isolated before.
-    Constrained,
-    /// Of three, the leader and the last one are not connected with each other.
-    Chained,
-}
-
-impl Scenario {
-    const ALL: [Self; 3] = [Self::QuorumLoss, Self::Constrained, Self::Chained];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::QuorumLoss => "quorum loss",
-            Self::Constrained => "constrained election",
-            Self::Chained => "chained",
-        }
-    }
-
-    const fn key(self) -> &'static str {
-        match self {
-            Self::QuorumLoss => "loss",
-            Self::Constrained => "constrained",
-            Self::Chained => "chained",
-        }
-    }
-
-    const fn servers(self) -> u16 {
-        match self {
-            Self::QuorumLoss | Self::Constrained => 5,
-            Self::Chained => 3,
-        }
-    }
-
-    fn cuts(self) -> Vec<Cut> {
-        let cut = |one: u16, others: &[u16], start: u64, end: u64| {
-            let to = others.iter().copied().map(NodeId).collect();
-            let at = |moment| Time(0).after(ms(moment));
-            Cut { from: vec![NodeId(one)], to, both_ways: true, start: at(start), end: at(end) }
-        };
-        let star = [cut(2, &[3, 4], START, END), cut(3, &[4], START, END)];
-        let own: &[Cut] = &match self {
-            Self::QuorumLoss => vec![cut(0, &[2, 3, 4], START, END)],
-            // The hub misses the latest decisions, and returns at the moment when the leader is isolated.
-            Self::Constrained => {
-                vec![cut(1, &[0, 2, 3, 4], START - 300, START), cut(0, &[1, 2, 3, 4], START, END)]
-            }
-            Self::Chained => return vec![cut(0, &[2], START, END)],
-        };
-        own.iter().chain(&star).cloned().collect()
-    }
-}
 
 /// Clients that submit commands all the time, and reach all servers.
 struct Outage {
@@ -123,7 +75,8 @@ impl WithProtocol for Outage {
 
     fn run<P: Protocol<Value = Payload, Reply = u64>>(self, options: P::Options) -> Self::Out {
         let mut config = Shape::collapsed(self.variant, self.scenario.servers()).config()?;
-        let heartbeat = Some(ELECTION / 2);
+        let is_slow = self.scenario == Scenario::Unaware;
+        let heartbeat = Some(if is_slow { SLOW_HEARTBEAT } else { HEARTBEAT });
         config.timeouts =
             Timeouts { election: Some(ELECTION), heartbeat, client: Some(RESEND), ..Timeouts::default() };
         if self.variant.traits().leaderless {
@@ -133,6 +86,9 @@ impl WithProtocol for Outage {
         let mut world = World::<P>::new(config, options, self.seed);
         world.links = Links::new(Delay::Uniform { low: DELAY.0, high: DELAY.1 });
         world.faults.cuts = self.scenario.cuts();
+        if is_slow {
+            world.drift.insert(NodeId(0), -SLOWER);
+        }
         let clients = world.add_clients(CLIENTS);
         let mut sim = Sim::new(world, |_| Digest::default());
         for (client, nth) in clients.iter().zip(0..) {
@@ -163,6 +119,9 @@ impl WithProtocol for Outage {
     }
 }
 
+/// The height of a bar, and how far the runs reach.
+type Bar = (Option<f64>, Option<[f64; 2]>);
+
 /// What was held constant.
 fn parameters(found: &mut Findings) {
     let in_ms = |time: Duration| time.as_secs_f64() * 1e3;
@@ -173,7 +132,15 @@ fn parameters(found: &mut Findings) {
     found.constant("clients", "{clients}, each with one command at a time, connected with all servers");
     found.held("delay of a message", span(in_ms(DELAY.0), in_ms(DELAY.1)), "ms");
     found.held("election timeout", span(in_ms(ELECTION), in_ms(2 * ELECTION)), "ms");
-    found.held("heartbeat", in_ms(ELECTION / 2), "ms");
+    found.held("heartbeat", in_ms(HEARTBEAT), "ms");
+    let speed = 1.0 - f64::from(SLOWER) / 1e6;
+    found.facts.set("slow_clock", speed * 100.0, "%");
+    found.facts.set("slow_heartbeat", in_ms(SLOW_HEARTBEAT), "ms");
+    found.facts.set("slow_beat", in_ms(SLOW_HEARTBEAT) / speed, "ms");
+    found.constant(
+        "unaware leader",
+        "its clock runs at {slow_clock} of the true speed, with heartbeats every {slow_heartbeat} on it, which are {slow_beat} apart",
+    );
     found.held("resend timeout", Timeouts::default().resend.map(in_ms), "ms");
     found.held("client timeout", in_ms(RESEND), "ms");
     found.held("links cut", span(s(START), s(END)), "s");
@@ -222,6 +189,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ),
             ("runs", "runs with different seeds"),
             ("again", "runs in which commands are answered in the last two seconds of the cut"),
+            ("gap_min_ms", "the shortest of the longest times without an answer, in ms"),
             ("gap_p50_ms", "median of the longest time without an answer, in ms"),
             ("gap_max_ms", "the longest of all, in ms"),
             ("kept", "the throughput in these two seconds, as a share of that before, mean"),
@@ -230,7 +198,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     );
     let (mut gaps, mut wins) = (Vec::new(), Vec::new());
     // Runs, and those that do not recover: of candidates that do not ask, and of all others.
-    let mut ends = [(0_u64, 0_u64); 2];
+    let (mut ends, mut slowest) = ([(0_u64, 0_u64); 2], 0.0_f64);
     for row @ (variant, asks) in &rows {
         let (mut gap_bars, mut won_bars) = (Vec::new(), Vec::new());
         for (scenario, courses) in Scenario::ALL.into_iter().zip(courses.by_ref()) {
@@ -238,11 +206,27 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             let gap = Sample::new(courses.iter().map(|course| course.gap).collect());
             let kept = Sample::new(courses.iter().filter_map(|course| course.kept).collect()).mean();
             let won = courses.iter().map(|course| course.won as f64).sum::<f64>() / runs as f64;
-            let (p50, most) = (gap.quantile(0.5), gap.quantile(1.0));
+            let [least, p50, most] = [0.0, 0.5, 1.0].map(|share| gap.quantile(share));
             let asked = asks.map(u64::from);
-            table.push(row![scenario.name(), variant.name(), asked, runs, again, p50, most, kept, won]);
-            let (all, stood) = &mut ends[usize::from(*asks != Some(false))];
-            (*all, *stood) = (*all + runs, *stood + runs - again);
+            table.push(row![
+                scenario.name(),
+                variant.name(),
+                asked,
+                runs,
+                again,
+                least,
+                p50,
+                most,
+                kept,
+                won
+            ]);
+            if scenario != Scenario::Unaware {
+                let (all, stood) = &mut ends[usize::from(*asks != Some(false))];
+                (*all, *stood) = (*all + runs, *stood + runs - again);
+                if *asks != Some(false) {
+                    slowest = slowest.max(most.unwrap_or_default());
+                }
+            }
             if *variant == Variant::Multi {
                 let (facts, key) = (&mut found.facts, scenario.key());
                 let key = if *asks == Some(false) { format!("{key}_unasked") } else { key.to_owned() };
@@ -261,25 +245,33 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                     meaning,
                 );
             }
-            gap_bars.push(p50);
-            won_bars.push(Some(won));
+            gap_bars.push((p50, least.zip(most).map(|(least, most)| [least, most])));
+            won_bars.push((Some(won), None));
         }
         gaps.push(gap_bars);
         wins.push(won_bars);
     }
-    let figure = |name, title: &str, caption: &str, y: &str, values: &[Vec<Option<f64>>]| {
+    let figure = |name, title: &str, caption: &str, y: &str, values: &[Vec<Bar>]| {
         let names = Scenario::ALL.map(|scenario| scenario.name().to_owned());
-        let top = values.iter().flatten().flatten().fold(1.0, |top: f64, value| top.max(*value)) * 1.1;
+        let tops = values.iter().flatten().map(|(value, range)| range.map_or(*value, |[_, high]| Some(high)));
+        let top = tops.flatten().fold(1.0, f64::max) * 1.1;
         let panel = |title: &str, asking: bool| {
-            let shown = rows.iter().zip(values).filter(|((_, asks), _)| asks.unwrap_or(asking) == asking);
-            let series: Vec<_> = shown
-                .map(|((variant, _), values)| {
-                    let style =
-                        Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
-                    (style, values.clone())
+            let shown: Vec<_> =
+                rows.iter().zip(values).filter(|((_, asks), _)| asks.unwrap_or(asking) == asking).collect();
+            let series: Vec<(Style, Vec<Option<f64>>)> = shown
+                .iter()
+                .map(|((variant, _), bars)| {
+                    (palette::style(*variant).bar(), bars.iter().map(|(value, _)| *value).collect())
                 })
                 .collect();
-            bars(title, &names, Axis::new(y).range(0.0, top), &series)
+            let mut panel = bars(title, &names, Axis::new(y).range(0.0, top), &series);
+            for (nth, (_, bars)) in shown.iter().enumerate() {
+                let place = |group| middle(group, nth, shown.len());
+                let ranges =
+                    bars.iter().enumerate().filter_map(|(group, (_, range))| Some((place(group), (*range)?)));
+                panel.whiskers("shortest and longest of the runs", ranges);
+            }
+            panel
         };
         let panels =
             [panel("candidates ask first (as shipped)", true), panel("candidates do not ask", false)];
@@ -294,7 +286,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         figure(
             "downtime",
             "The longest time without an answer in partial partitions",
-            "Bars are medians of {runs} runs. A bar of {cut_for} is a cluster that stands still. Basic Paxos has no leader, so it has no elections. Held constant: {servers} servers \
+            "Bars are medians of {runs} runs, thin grey lines the shortest and the longest. A bar of {cut_for} is a cluster that stands still. Basic Paxos has no leader, so it has no elections. Held constant: {servers} servers \
              (chain: {servers_in_the_chain}), delays of {delay_of_a_message}, election timeouts of {election_timeout}, {clients} clients that reach all servers, links cut for {cut_for}.",
             "longest time without an answer (ms)",
             &gaps,
@@ -311,10 +303,17 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     for (key, rows, (all, stood)) in
         [("_unasked", "with asks = 0", ends[0]), ("", "with asks = 1 or empty", ends[1])]
     {
-        found.facts.add(&format!("all{key}"), all, "", format!("runs of the rows of partitions.csv {rows}"));
-        let meaning = format!("runs minus again, summed over the rows of partitions.csv {rows}");
+        let rows = format!("the rows of partitions.csv {rows}, without the unaware leader");
+        found.facts.add(&format!("all{key}"), all, "", format!("runs of {rows}"));
+        let meaning = format!("runs minus again, summed over {rows}");
         found.facts.add(&format!("stood{key}"), stood, "", meaning);
     }
+    found.facts.add(
+        "slowest",
+        slowest,
+        "ms",
+        "the greatest gap_max_ms of partitions.csv with asks = 1 or empty, without the unaware leader",
+    );
     found.tables.push(table);
     found.lessons = lessons(&found);
     Ok(found)
@@ -326,15 +325,21 @@ fn lessons(found: &Findings) -> Vec<String> {
         found.facts.number(name).is_some_and(|known| known.total_cmp(&value).is_eq())
     };
     let runs = found.facts.number("runs").unwrap_or_default();
-    let settled =
-        match (is("again_loss", runs), is("again_loss_unasked", runs), is("again_loss_unasked", 0.0)) {
-            (true, true, _) => "Ours recovers, whether candidates ask first or not",
-            (true, false, true) => {
-                "Both are right: ours recovers if candidates ask first, and stands still if they do not"
-            }
-            (true, false, false) => "Ours recovers if candidates ask first, and not always if they do not",
-            (false, ..) => "Ours does not always recover, even if candidates ask first",
-        };
+    let how = if is("again_loss", runs) {
+        "Ours does step down, so the hub no longer hears a leader, campaigns and leads: it recovers in {again_loss} of {runs} runs, after {gap_loss}."
+    } else {
+        "Ours does step down, and recovers in {again_loss} of {runs} runs."
+    };
+    let unaware = if is("again_unaware", 0.0) {
+        "A leader whose clock is so slow that it does not notice stays leader, and a cluster of Multi-Paxos stands still, as the paper says, in all {runs} runs."
+    } else {
+        "With a leader whose clock is so slow that it does not notice, Multi-Paxos recovers in {again_unaware} of {runs} runs."
+    };
+    let unasked = if is("again_loss_unasked", 0.0) {
+        "Without the pre-vote the cluster stands still in quorum loss for another reason, in all {runs} runs: candidates that reach nobody but the hub keep sending it phase 1a messages, and it waits for each of them."
+    } else {
+        "Without the pre-vote the cluster recovers from quorum loss in {again_loss_unasked} of {runs} runs."
+    };
     let deposed = if is("won_chained", 0.0) {
         "In a chain a candidate that asks first never deposes the leader"
     } else {
@@ -344,16 +349,15 @@ fn lessons(found: &Findings) -> Vec<String> {
         format!(
             "{} Where candidates do not ask first, {{stood_unasked}} of {{all_unasked}} do not recover.",
             if found.facts.is_zero("stood") {
-                "As shipped, the clusters of all variants recover from the partial partitions, in all {all} runs."
+                "As shipped, the clusters of all variants recover from the partial partitions, in all {all} runs, and none is without an answer for longer than {slowest}."
             } else {
                 "As shipped, {stood} of {all} clusters do not recover from the partial partitions."
             }
         ),
         format!(
-            "The paper says that Multi-Paxos stands still in quorum loss, and the re-evaluation that it recovers. {settled}: in {{again_loss}} of {{runs}} runs, with {{gap_loss}} without an answer, and in {{again_loss_unasked}} of {{runs}}, \
-             with {{gap_loss_unasked}}. A leader that no quorum answers steps down, so the hub no longer hears a leader, and campaigns. Candidates that do not ask, and reach nobody but the hub, keep sending it phase 1a messages: it \
-             waits for each of them."
+            "In quorum loss it matters whether a leader without a quorum stays leader. The paper says that Multi-Paxos stands still then, since the hub goes on hearing the leader; the re-evaluation finds that it recovers. {how} {unaware}"
         ),
+        unasked.into(),
         format!(
             "{deposed} ({{won_chained}} ballots won while the links are cut, {{kept_chained}} of the throughput kept). A candidate that does not ask deposes it repeatedly: {{won_chained_unasked}} ballots \
              in {{cut_for}}, {{kept_chained_unasked}} of the throughput."

@@ -4,8 +4,7 @@
 use super::disk::Waits;
 use super::work::{self, Arrivals, Served, Work};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{self, GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, bars, draw, stacked};
+use crate::lab::experiments::chart::{Axis, Figure, Panel, bars, draw, palette, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Experiment, Findings, Lab, LabError, Setting};
 use crate::row;
@@ -136,6 +135,8 @@ struct Gain {
     messages: f64,
     delays: f64,
     rate: f64,
+    /// Messages per command under load.
+    loaded: f64,
     /// Latency in milliseconds with constant syncs, with exponential syncs, and with these if the leader waits for its
     /// own.
     synced: [Option<f64>; 3],
@@ -150,7 +151,7 @@ fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
         work.service = Service::each(work::MESSAGE);
         (work.clients, work.arrivals) = (CLIENTS, Arrivals::InTurn(IN_FLIGHT));
     };
-    let rate = step.serve(Waits::Quorum, loaded, many, seed)?.rate;
+    let Served { rate, messages: loaded, .. } = step.serve(Waits::Quorum, loaded, many, seed)?;
     let synced = |sync: Delay, waits: Waits| -> Result<Option<f64>, LabError> {
         let set = |work: &mut Work| work.disk = Disk::with_sync(sync);
         Ok(step.serve(waits, set, few, seed)?.latencies.mean)
@@ -161,7 +162,7 @@ fn measure(step: Step, setting: &Setting) -> Result<Gain, LabError> {
     let own = if step.variant().traits().fast { None } else { synced(exponential, Waits::Own)? };
     let synced = [constant, synced(exponential, Waits::Quorum)?, own];
     let delays = alone.latencies.mean.unwrap_or_default();
-    Ok(Gain { messages: alone.messages, delays, rate, synced })
+    Ok(Gain { messages: alone.messages, delays, rate, loaded, synced })
 }
 
 fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
@@ -182,10 +183,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             ("variant", "the variant"),
             (
                 "messages",
-                "messages per command, one command at a time; basic: every server hears votes, else the leader",
+                "messages per command, one command at a time, so no batch has more than one; basic: every server hears votes, else the leader",
             ),
             ("delays", "message delays from request to answer, one command at a time"),
             ("rate", "commands per second under load"),
+            ("loaded_messages", "messages per command under load"),
             ("gain", "rate divided by that of the step before"),
             ("sync_ms", "latency with constant syncs, in ms"),
             ("exponential_ms", "mean latency with exponential syncs, in ms"),
@@ -210,6 +212,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
             measured.messages,
             measured.delays,
             measured.rate,
+            measured.loaded,
             gain,
             constant,
             exponential,
@@ -222,6 +225,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         add("messages", Some(measured.messages), "");
         add("delays", Some(measured.delays), "");
         add("rate", Some(measured.rate), "");
+        add("loaded_messages", Some(measured.loaded), "");
         add("sync_ms", constant, "ms");
         add("exponential_ms", exponential, "ms");
         add("own_ms", own, "ms");
@@ -237,10 +241,10 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     found.tables.push(table);
     found.figures = vec![by_step(&all)?, syncs(&all)?];
     found.lessons = vec![
-        "For a single command, saving phase 1 gains most: {messages_simple} messages and {delays_simple} delays in Simple Paxos become {messages_multi} and {delays_multi} in \
-         Multi-Paxos. Thrifty and piggyback save messages, down to {messages_piggyback}, but no delay."
+        "For a single command, votes for the leader alone save the most messages (from {messages_basic} to {messages_simple}), and phase 1 once saves messages and two delays (to {messages_multi}, and from {delays_simple} to {delays_multi}). \
+         Thrifty and piggyback save messages only, down to {messages_piggyback}. Batches and a pipeline bring throughput: from {rate_piggyback} commands per second to {rate_batch} and {rate_pipeline}. Fast Paxos saves one more delay."
             .into(),
-        "Throughput comes from more commands in progress: {rate_piggyback} commands per second one by one, {rate_batch} in batches, {rate_pipeline} with a pipeline as well."
+        "Under load a batch shares the messages: {loaded_messages_piggyback} per command become {loaded_messages_batch} with batches and {loaded_messages_pipeline} with a pipeline as well. One command at a time, batches have one command each, so they save nothing there."
             .into(),
         "Fast Paxos has the fewest delays ({delays_fast}) but not the highest throughput: {rate_fast} commands per second from {clients} clients whose commands collide."
             .into(),
@@ -255,34 +259,39 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
 }
 
 /// Makes a panel with a bar for each step, in the colour of its variant.
-fn panel(title: &str, axis: &str, all: &[(Step, Gain)], of: impl Fn(&Gain) -> f64) -> Panel {
+fn panel(title: &str, axis: Axis, all: &[(Step, Gain)], of: impl Fn(&Gain) -> f64) -> Panel {
     let names: Vec<String> = all.iter().map(|(step, _)| step.name().to_owned()).collect();
     let parts: Vec<_> = Variant::ALL
         .iter()
         .map(|variant| {
-            let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+            let style = palette::style(*variant).bar();
             let value = |(step, gain): &(Step, Gain)| if step.variant() == *variant { of(gain) } else { 0.0 };
             (style, all.iter().map(value).collect())
         })
         .collect();
-    stacked(title, &names, Axis::new(axis), &parts)
+    stacked(title, &names, axis, &parts)
 }
 
 fn by_step(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
+    let linear = |axis: &str| Axis::new(axis);
+    // From half of the least to twice the most, so that small rates can be read, too.
+    let rates = all.iter().map(|(_, measured)| measured.rate / 1e3);
+    let (least, most) = rates.fold((f64::MAX, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+    let rate = Axis::new("1,000 commands / s").log().range(least / 2.0, most * 2.0);
+    let sync = format!("a constant sync of {} ms", SYNC.as_millis());
     let panels = [
-        panel("messages", "messages per command", all, |measured| measured.messages),
-        panel("delays", "delays from request to answer", all, |measured| measured.delays),
-        panel("throughput", "1,000 commands / s", all, |measured| measured.rate / 1e3),
-        panel(&format!("a constant sync of {} ms", SYNC.as_millis()), "latency (ms)", all, |measured| {
-            measured.synced[0].unwrap_or_default()
-        }),
+        panel("messages", linear("messages per command"), all, |measured| measured.messages),
+        panel("delays", linear("delays from request to answer"), all, |measured| measured.delays),
+        panel("throughput", rate, all, |measured| measured.rate / 1e3),
+        panel("messages under load", linear("messages per command"), all, |measured| measured.loaded),
+        panel(&sync, linear("latency (ms)"), all, |measured| measured.synced[0].unwrap_or_default()),
     ];
     Ok(Figure {
         name: "steps",
         title: "From Basic to Fast Paxos, step by step".into(),
         caption: "From top to bottom each step adds an idea; Fast Paxos leaves out thrifty and piggyback. In Basic Paxos every server hears every vote, which makes {messages_basic} messages; in the other steps only the leader \
-                  hears votes, as in the figures of `counts`, where Basic Paxos takes {messages_simple} in this way. The ideas for leaders first save messages and then \
-                  share them among commands; delays fall only where a phase or a hop is removed. Held constant: {servers} servers; for the throughput, {clients} clients with \
+                  hears votes, as in the figures of the experiment counts, where Basic Paxos takes {messages_simple} in this way. The ideas for leaders first save messages and then \
+                  share them among commands; delays fall only where a phase or a hop is removed. Batches save messages only under load: one command at a time is a batch of one. The bars of throughput are on a log scale, where their ends can be compared and their lengths cannot. Held constant: {servers} servers; for the throughput and the messages under load, {clients} clients with \
                   {commands_of_a_client_in_progress} commands in progress and {cost_of_a_message} at each end of a message; for the rest, one command at a time and {alone} per message."
             .into(),
         svg: draw(&panels, 2, 270)?,
@@ -291,18 +300,15 @@ fn by_step(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
 
 fn syncs(all: &[(Step, Gain)]) -> Result<Figure, LabError> {
     let names: Vec<String> = all.iter().map(|(step, _)| step.name().to_owned()).collect();
-    let series: Vec<_> = [
-        ("constant", GREY),
-        ("exponential", SERIES[0]),
-        ("exponential, leader waits for its disk", SERIES[1]),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(at, (name, hue))| {
-        let style = Style::new(name, hue).points().marker(Marker::None);
-        (style, all.iter().map(|(_, gain)| gain.synced[at]).collect())
-    })
-    .collect();
+    let names_of = ["constant", "exponential", "exponential, leader waits for its disk"];
+    let series: Vec<_> = names_of
+        .into_iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let style = palette::series(at, name).bar();
+            (style, all.iter().map(|(_, gain)| gain.synced[at]).collect())
+        })
+        .collect();
     let chart = bars("", &names, Axis::new("mean latency (ms)"), &series);
     Ok(Figure {
         name: "syncs",

@@ -4,7 +4,7 @@ mod variants;
 
 use super::work::{Arrivals, Work};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
+use crate::lab::experiments::chart::palette::{GREY, SERIES};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::{Sample, Summary};
@@ -52,6 +52,11 @@ impl Waits {
             Self::Quorum => "any quorum",
             Self::Own => "its own too",
         }
+    }
+
+    /// Each has its colour.
+    fn style(self, name: String) -> Style {
+        Style::new(name, SERIES[usize::from(self == Self::Own)])
     }
 
     /// Majorities. If the leader n0 must be in it, a phase 2 quorum is n0 and as many others as make a majority.
@@ -148,7 +153,6 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let variants = variants::variants(&mut found, &by_variant.all()?)?;
     found.figures = vec![spreads, slow, variants];
     found.lessons = vec![
-        "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
         "With equal disks a command takes {constant} on {few} servers, whichever disks it waits for: four message delays and one sync. With exponential syncs it takes \
          {any_few} if any two of three disks suffice, and {own_few} if the leader's must be one of them."
             .into(),
@@ -158,6 +162,7 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
         "A cluster of {few} with one slow disk is as fast as its second fastest disk: if the leader's disk takes {slowest}, a command takes {slow_any} if any two disks suffice, and \
          {slow_own} if the leader waits for its own. A follower's slow disk costs nothing in either case ({slow_follower})."
             .into(),
+        "The simulator agrees with a direct calculation from the order of votes within {off} of the mean.".into(),
     ];
     Ok(found)
 }
@@ -168,12 +173,12 @@ const SPREADS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 /// The latencies in the simulator, and their mean by direct calculation.
 type Both = (Summary, Option<f64>);
 
-/// The clusters with disks that vary, and how their lines style.
-const VARYING: [(u16, Waits, Hue, Dash, Marker); 4] = [
-    (FEW, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
-    (FEW, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
-    (MORE, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
-    (MORE, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+/// The clusters with disks that vary, and how their lines look.
+const VARYING: [(u16, Waits, Dash, Marker); 4] = [
+    (FEW, Waits::Quorum, Dash::Solid, Marker::Circle),
+    (FEW, Waits::Own, Dash::Long, Marker::Triangle),
+    (MORE, Waits::Quorum, Dash::Mixed, Marker::Ring),
+    (MORE, Waits::Own, Dash::Double, Marker::Cross),
 ];
 
 /// The latencies by cluster and spread of sync times.
@@ -215,11 +220,12 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
             ("calculated_ms", "mean latency by direct calculation from the order of votes, in ms"),
         ],
     );
-    let mut mean = Panel::new("mean", spread_axis(), Axis::new("latency (ms)"));
-    let mut late = Panel::new("99th percentile", spread_axis(), Axis::new("latency (ms)"));
+    let axes = || (spread_axis(), Axis::new("latency (ms)"));
+    let ((mean_x, mean_y), (late_x, late_y)) = (axes(), axes());
+    let mut mean = Panel::new("mean", mean_x, mean_y.range(0.0, 10.0));
+    let mut late = Panel::new("99th percentile", late_x, late_y);
     let mut off = 0.0_f64;
-    let mut named = false;
-    for ((servers, waits, hue, dash, marker), both) in VARYING.into_iter().zip(both.chunks(SPREADS.len())) {
+    for ((servers, waits, dash, marker), both) in VARYING.into_iter().zip(both.chunks(SPREADS.len())) {
         let (mut means, mut lates, mut formulas) = (Vec::new(), Vec::new(), Vec::new());
         for (share, (times, formula)) in SPREADS.into_iter().zip(both.iter().copied()) {
             let (Some(average), Some(calculated)) = (times.mean, formula) else { continue };
@@ -242,11 +248,9 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
                 found.facts.add("constant", average, "ms", meaning);
             }
         }
-        let style = Style::new(format!("{servers} servers, {}", waits.name()), hue).dash(dash).marker(marker);
-        let name = if named { "" } else { "calculated" };
-        named = true;
-        mean.line(Style::new(name, GREY).dash(Dash::Short).marker(Marker::None), formulas);
+        let style = waits.style(format!("{servers} servers, {}", waits.name())).dash(dash).marker(marker);
         mean.line(style.clone(), means);
+        mean.line(Style::new("calculated", GREY).points().marker(Marker::Halo), formulas);
         late.line(style, lates);
     }
     found.facts.add("off", off * 100.0, "%", "the farthest that mean_ms is from calculated_ms in spread.csv");
@@ -256,7 +260,7 @@ fn spreads(found: &mut Findings, setting: &Setting, both: &[Both]) -> Result<Fig
         name: "spread",
         title: "Latency against the spread of sync times".into(),
         caption: "The spread is the standard deviation of the sync time divided by its mean: left the time is constant, right it is exponential. Where any quorum suffices (as shipped), the slowest disks do not matter. A leader that must also wait for its own disk cannot avoid a slow one. \
-                  Dotted: by direct calculation. Colours are the syncs that a command waits for. Held constant: Multi-Paxos, a mean sync of {sync}, messages of {delay_of_a_message}, \
+                  Wide rings: by direct calculation. Colours are the syncs that a command waits for, dashes and markers also the number of servers. Held constant: Multi-Paxos, a mean sync of {sync}, messages of {delay_of_a_message}, \
                   one command at a time, {commands} commands per point."
             .into(),
         svg: draw(&[mean, late], 2, 320)?,
@@ -268,12 +272,12 @@ const SYNCS: [u64; 5] = [5, 10, 20, 50, SLOWEST];
 const SLOWEST: u64 = 100;
 
 /// The process with the slow disk, what commands wait for, and how the line looks.
-type Slow = (&'static str, u16, Waits, Hue, Dash, Marker);
+type Slow = (&'static str, u16, Waits, Dash, Marker);
 const SLOW: [Slow; 4] = [
-    ("leader", 0, Waits::Quorum, SERIES[0], Dash::Solid, Marker::Circle),
-    ("leader", 0, Waits::Own, SERIES[1], Dash::Solid, Marker::Triangle),
-    ("follower", 1, Waits::Quorum, SERIES[0], Dash::Long, Marker::Ring),
-    ("follower", 1, Waits::Own, SERIES[1], Dash::Long, Marker::Cross),
+    ("leader", 0, Waits::Quorum, Dash::Solid, Marker::Circle),
+    ("leader", 0, Waits::Own, Dash::Long, Marker::Triangle),
+    ("follower", 1, Waits::Quorum, Dash::Mixed, Marker::Ring),
+    ("follower", 1, Waits::Own, Dash::Double, Marker::Cross),
 ];
 
 /// The mean latencies by the process with the slow disk, and its sync time.
@@ -308,7 +312,7 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
     );
     let mut panel =
         Panel::new("", Axis::new("sync of the slow disk (ms)").log(), Axis::new("mean latency (ms)").log());
-    for ((whose, _, waits, hue, dash, marker), both) in SLOW.into_iter().zip(both.chunks(SYNCS.len())) {
+    for ((whose, _, waits, dash, marker), both) in SLOW.into_iter().zip(both.chunks(SYNCS.len())) {
         let mut points = Vec::new();
         for (sync, (Summary { mean, .. }, calculated)) in SYNCS.into_iter().zip(both.iter().copied()) {
             table.push(row![whose, waits.name(), sync, mean, calculated]);
@@ -324,7 +328,7 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
                 found.facts.add(key, mean, "ms", meaning);
             }
         }
-        let style = Style::new(format!("slow {whose}, {}", waits.name()), hue).dash(dash).marker(marker);
+        let style = waits.style(format!("slow {whose}, {}", waits.name())).dash(dash).marker(marker);
         panel.line(style, points);
     }
     found.facts.add("slowest", SLOWEST, "ms", "the greatest sync_ms of slow.csv");
@@ -333,7 +337,7 @@ fn slow(found: &mut Findings, both: &[Both]) -> Result<Figure, LabError> {
         name: "slow",
         title: "Latency with one slow disk of three".into(),
         caption: "Three of the lines coincide: the cluster is as fast as its second fastest disk, unless the slow disk is the leader's and the \
-                  leader waits for it. Colours are whose disk is slow and what is waited for. Held constant: {few} servers with Multi-Paxos, the two other disks sync in {sync}, messages of {delay_of_a_message}."
+                  leader waits for it. Colours are what is waited for; dashes and markers are also whose disk is slow. Held constant: {few} servers with Multi-Paxos, the two other disks sync in {sync}, messages of {delay_of_a_message}."
             .into(),
         svg: draw(&[panel], 1, 340)?,
     })

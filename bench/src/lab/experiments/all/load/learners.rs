@@ -3,7 +3,7 @@
 mod reads;
 
 use super::work::{self, MESSAGE};
-use crate::lab::experiments::chart::palette::{GREY, Hue, SERIES};
+use crate::lab::experiments::chart::palette::{self, GREY};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
@@ -84,8 +84,8 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
                 "so do {stale_lease} of the reads by lease, {stale_quorum} of the quorum reads and {stale_confirmed} of the confirmed ones"
             }
         ),
-        "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With {most} learners at half of their load, it handles {leader_local} messages per second with local reads, \
-         {leader_confirmed} with confirmed reads, {leader_lease} with reads by lease and {leader_quorum} with quorum reads."
+        "Each learner costs the leader one more message per command, and confirmed reads cost it their questions. With {most} learners at half of their load, {leader_local} messages per second are sent by it or to it with local reads, \
+         {leader_confirmed} with confirmed reads, {leader_lease} with reads by lease and {leader_quorum} with quorum reads. It has time for {most_messages}: more than that wait in its queue."
             .into(),
         "While one of {some} learners is down, the others serve {during} of the local reads that all served before, and its reads are refused; after its restart it is {after}. Commands are not affected \
          where the leader learns (no gap longer than {gap_distinguished}). Where only the learners hear votes, the first learner answers the clients, and its death stops the answers for {gap_everyone}."
@@ -113,7 +113,7 @@ struct Served {
     /// The reads at half of the load, and how many of them have no answer at the end.
     offered: u64,
     unfinished: u64,
-    /// Messages per second at the leader, at half of the load.
+    /// Messages per second that are sent by the leader or to it, at half of the load.
     leader: f64,
     /// The share of stale reads, at half of the load.
     stale: f64,
@@ -174,14 +174,18 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             ("unfinished", "those of them that have no answer when the run ends"),
             ("p50_ms", "median latency of the others, in ms; empty if more than a hundredth is unfinished"),
             ("p99_ms", "99th percentile of that latency, in ms; empty as before"),
-            ("leader", "messages per second that the leader sends and receives at that load"),
+            (
+                "leader",
+                "messages per second that are sent by the leader or to it at that load, whether or not it has time for them",
+            ),
             ("stale", "the share of reads at that load that miss a command answered before they began"),
         ],
     );
     let axis = || Axis::new("learners").log();
     let mut rate = Panel::new("", axis(), Axis::new("reads served (1,000 / s)").log());
     let mut late = Panel::new("at half of the load", axis(), Axis::new("median latency (ms)").log());
-    let mut busy = Panel::new("at half of the load", axis(), Axis::new("messages at the leader (1,000 / s)"));
+    let mut busy =
+        Panel::new("at half of the load", axis(), Axis::new("messages to and from the leader (1,000 / s)"));
     let most = 1.0 / READ.as_secs_f64();
     rate.line(
         Style::new("capacity of the learners", GREY).dash(Dash::Short).marker(Marker::None),
@@ -189,14 +193,8 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
     );
     let meaning = "one second divided by the cost of a message";
     found.facts.add("most_messages", (1.0 / MESSAGE.as_secs_f64()).round() as u64, "", meaning);
-    let styles = [
-        (Dash::Solid, Marker::Circle),
-        (Dash::Long, Marker::Triangle),
-        (Dash::Solid, Marker::Cross),
-        (Dash::Short, Marker::Ring),
-    ];
-    let kinds = KINDS.into_iter().zip(SERIES).zip(styles).zip(measured.chunks(NUMBERS.len()));
-    for ((((key, _), hue), (dash, marker)), measured) in kinds {
+    let kinds = KINDS.into_iter().enumerate().zip(measured.chunks(NUMBERS.len()));
+    for ((nth, (key, _)), measured) in kinds {
         let (mut rates, mut lates, mut costs) = (Vec::new(), Vec::new(), Vec::new());
         for (learners, measured) in NUMBERS.into_iter().zip(measured) {
             let Served { rate: served, offered, unfinished, leader, stale, .. } = *measured;
@@ -218,19 +216,20 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
                 facts.add(&format!("leader_{key}"), leader, "", format!("leader {row}"));
             }
         }
-        let style = Style::new(key, hue).dash(dash).marker(marker);
+        let style = palette::series(nth, key);
         rate.line(style.clone(), rates);
         late.line(style.clone(), lates);
         busy.line(style, costs);
     }
     found.tables.push(table);
+    let nought = if found.facts.is_zero("lease_most") { " (a scale of this kind has no zero)" } else { "" };
     let constant = "Held constant: Multi-Paxos with separate roles, {acceptors} acceptors, {commands_per_second} commands per second, {cost_of_a_read} per read, {cost_of_a_message} for each message sent or received.";
     Ok([
         Figure {
             name: "reads",
             title: "Reads that Multi-Paxos serves by the number of learners".into(),
             caption: format!(
-                "Each learner is offered one and a half times its capacity of {{capacity}} reads per second, which the dotted line shows. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. With {{most}} learners, {{lease_most}} reads by lease are served per second (nought has no place on this scale). Colours are kinds of reads. {constant}"
+                "Each learner is offered one and a half times its capacity of {{capacity}} reads per second, which the dotted line shows. The lines of confirmed and quorum reads bend where the leader, or each acceptor, has no time left. With {{most}} learners, {{lease_most}} reads by lease are served per second{nought}. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[rate], 1, 320)?,
         },
@@ -239,7 +238,7 @@ fn scale(found: &mut Findings, measured: &[Served]) -> Result<[Figure; 2], LabEr
             title: "What reads cost in Multi-Paxos by the number of learners".into(),
             caption: format!(
                 "A local read costs the leader nothing. A confirmed read costs it a question and a heartbeat that acceptors answer, shared by the reads that a learner handles in one turn. A read by lease costs it the question only. A quorum \
-                 read does not involve the leader. A point is missing where more than {{late}} of the reads have no answer when the run ends. A process can handle {{most_messages}} messages per second. Colours are kinds of reads. {constant}"
+                 read does not involve the leader. A point is missing where more than {{late}} of the reads have no answer when the run ends. A process has time for {{most_messages}} messages per second; those sent to the leader are counted before it handles them, so there can be more. Colours are kinds of reads. {constant}"
             ),
             svg: draw(&[late, busy], 2, 300)?,
         },
@@ -251,12 +250,12 @@ const END: Duration = ms(1_200);
 const DEATH: (Duration, Duration) = (ms(400), ms(800));
 const WINDOW: Duration = ms(50);
 
-/// The reads, the processes that hear votes, and how the line looks.
-type Mourned = ((&'static str, Consistency), (&'static str, Learning), Hue, Dash);
+/// The reads, and the processes that hear votes.
+type Mourned = ((&'static str, Consistency), (&'static str, Learning));
 const MOURNED: [Mourned; 3] = [
-    (KINDS[0], ("distinguished", Learning::Distinguished), SERIES[0], Dash::Solid),
-    (KINDS[1], ("distinguished", Learning::Distinguished), SERIES[1], Dash::Long),
-    (KINDS[0], ("everyone", Learning::Everyone), SERIES[2], Dash::Long),
+    (KINDS[0], ("distinguished", Learning::Distinguished)),
+    (KINDS[1], ("distinguished", Learning::Distinguished)),
+    (KINDS[0], ("everyone", Learning::Everyone)),
 ];
 
 /// The course of a run in which a learner crashes and restarts.
@@ -272,8 +271,8 @@ struct Course {
 
 /// The courses of runs in which the first of four learners crashes and restarts.
 fn die(setting: &Setting, lab: &mut Lab<'_>) -> Result<Measured<Course>, LabError> {
-    let name = |((key, _), (name, _), ..): &Mourned| format!("the death of a learner, {key} reads, {name}");
-    lab.each(&MOURNED, name, |((_, kind), (_, learning), ..)| {
+    let name = |((key, _), (name, _)): &Mourned| format!("the death of a learner, {key} reads, {name}");
+    lab.each(&MOURNED, name, |((_, kind), (_, learning))| {
         let (learning, kind, offered, seed) = (*learning, *kind, 0.5 / READ.as_secs_f64(), setting.seed);
         let work = Readers { learners: SOME, learning, kind, offered, time: END, death: Some(DEATH), seed };
         let course = Variant::Multi.with(Recovery::Coordinated, false, work)?;
@@ -322,7 +321,7 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
             panel.rule("crash and restart", (at, 0.0), (at, top));
         }
     }
-    for (((key, kind), (name, learning), hue, dash), course) in MOURNED.into_iter().zip(courses) {
+    for (((key, kind), (name, learning)), course) in MOURNED.into_iter().zip(courses) {
         let (mut read, mut answered) = (Vec::new(), Vec::new());
         for (from, (rate, count)) in (0..).map(|nth| WINDOW * nth).zip(course.windows.iter().copied()) {
             let (middle, served) = ((from + WINDOW / 2).as_secs_f64(), count as f64 / WINDOW.as_secs_f64());
@@ -330,9 +329,9 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
             read.push((middle, rate / 1e3));
             answered.push((middle, served));
         }
-        let style = |name: String| Style::new(name, hue).dash(dash).marker(Marker::None);
         if learning == Learning::Distinguished {
-            reads.line(style(format!("{key} reads")), read);
+            let nth = KINDS.iter().position(|(known, _)| *known == key).unwrap_or(0);
+            reads.line(palette::series(nth, format!("{key} reads")).marker(Marker::None), read);
         }
         if kind != Consistency::Local {
             continue;
@@ -349,12 +348,13 @@ fn death(found: &mut Findings, courses: &[Course]) -> Result<Figure, LabError> {
             facts.add("during", during / before * 100.0, "%", meaning("while it is down"));
             facts.add("after", after / before * 100.0, "%", meaning("after the restart"));
         }
-        let who = if learning == Learning::Distinguished {
-            "the leader hears votes"
+        // These are no kinds of reads, so they have other colours.
+        let (nth, who) = if learning == Learning::Distinguished {
+            (KINDS.len(), "the leader hears votes")
         } else {
-            "learners hear votes"
+            (KINDS.len() + 1, "learners hear votes")
         };
-        commands.line(style(who.into()), answered);
+        commands.line(palette::series(nth, who).marker(Marker::None), answered);
     }
     found.tables.extend([table, gaps]);
     Ok(Figure {

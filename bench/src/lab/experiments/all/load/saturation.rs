@@ -2,7 +2,7 @@
 
 use super::work::{self, Arrivals, MESSAGE, Served, Work};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{self, GREY, Hue, SERIES};
+use crate::lab::experiments::chart::palette::{self, GREY};
 use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw, stacked};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
@@ -104,9 +104,11 @@ fn run(setting: &Setting, lab: &mut Lab<'_>) -> Result<Findings, LabError> {
     let (latency, served) = sweep(&mut found, setting, offered, &swept.all()?)?;
     found.figures = vec![latency, served, load];
     found.lessons = vec![
+        "On {servers} servers Multi-Paxos serves at most {multi_served} commands per second, Fast Paxos {fast_served} and Basic Paxos {basic_served}; Multi-Paxos serves {middle_served} with batches of {middle_batch} and {large_served} with batches of {large_batch}. \
+         The busiest process is the limit of Multi-Paxos: for its messages the formula allows {multi_capacity}."
+            .into(),
         format!(
-            "In {{cases}} layouts and batches, the messages that the leader sends and receives for one command {}. \
-             Multi-Paxos on {{servers}} servers serves at most {{multi_served}} commands per second, where the formula allows {{multi_capacity}}.",
+            "In {{cases}} layouts and batches, the messages that the leader sends and receives for one command {}.",
             if found.facts.is_zero("off") { "are as many as the formula says" } else { "differ from the formula by at most {off}" }
         ),
         "A batch divides the leader's messages to servers by its size: from {load_one} messages per command to {load_middle} with {middle_batch} and {load_large} \
@@ -206,7 +208,7 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
     found.facts.add("off", off, "", "the farthest that measured is from formula in load.csv");
     found.tables.push(table);
     let of_variant = |variant: &Variant| {
-        let style = Style::new(variant.name(), palette::of(*variant)).points().marker(Marker::None);
+        let style = palette::style(*variant).bar();
         let mine = cases.iter().zip(&counted);
         (style, mine.map(|(case, n)| if case.shape.variant == *variant { *n } else { 0.0 }).collect())
     };
@@ -217,16 +219,16 @@ fn load(found: &mut Findings, cases: &[Case], measured: &[f64]) -> Result<Figure
     Ok(Figure {
         name: "load",
         title: "Messages at the busiest process for one command".into(),
-        caption: "Bars are measured, rings calculated; they differ by at most {off}. The leader is the busiest process everywhere. Colours are variants: all bars of Multi-Paxos \
+        caption: "Bars are measured, rings calculated{differ}. The leader is the busiest process everywhere. Colours are variants: all bars of Multi-Paxos \
                   are blue. The first bars fall as 1/batch, down to {load_large}: little more than the request and the answer. Each learner adds one message to send. \
                   Held constant: {servers} acceptors (grid: {servers_in_the_grid}), no contention, only the leader hears votes."
-            .into(),
+            .replace("{differ}", if found.facts.is_zero("off") { ", and they agree" } else { "; they differ by at most {off}" }),
         svg: draw(&[panel], 1, 420)?,
     })
 }
 
 /// A cluster, the panels that show it, and how its line looks.
-type Line = (Case, &'static [usize], (Hue, Dash, Marker));
+type Line = (Case, &'static [usize], Style);
 
 /// The panels: variants and batches, and quorums of Multi-Paxos.
 const PANELS: [&str; 2] = ["variants and batches", "quorums of multi"];
@@ -234,44 +236,26 @@ const PANELS: [&str; 2] = ["variants and batches", "quorums of multi"];
 /// The clusters under load: every variant without batches, Multi-Paxos with batches, and Multi-Paxos with quorums of
 /// each kind. Multi-Paxos is in both panels, for comparison.
 fn offered() -> Vec<Line> {
-    let multi = palette::of(Variant::Multi);
     let (majority, flexible) = (QuorumChoice::Majority, QuorumChoice::Flexible(4, 2));
-    let line = |(variant, marker): (&Variant, Marker)| -> Line {
-        let (panels, marker): (&[usize], _) =
-            if *variant == Variant::Multi { (&[0, 1], Marker::Circle) } else { (&[0], marker) };
-        let dash = if variant.traits().fast { Dash::Long } else { Dash::Solid };
-        (Case::new(variant.name(), *variant, 1), panels, (palette::of(*variant), dash, marker))
-    };
-    let markers = [Marker::Ring, Marker::Triangle, Marker::Circle, Marker::Cross];
     let grid = QuorumChoice::Other(&GRID);
-    Variant::ALL
-        .iter()
-        .zip(markers.into_iter().cycle())
-        .map(line)
-        .chain([
-            (
-                Case::new("multi, batch 16", Variant::Multi, BATCHES[0]),
-                &[0][..],
-                (multi, Dash::Long, Marker::Triangle),
-            ),
-            (
-                Case::new("multi, batch 256", Variant::Multi, BATCHES[1]),
-                &[0],
-                (multi, Dash::Short, Marker::Cross),
-            ),
-            (Case::thrifty("thrifty", SERVERS, majority), &[1], (SERIES[2], Dash::Solid, Marker::Triangle)),
-            (
-                Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible),
-                &[1],
-                (SERIES[5], Dash::Long, Marker::Ring),
-            ),
-            (
-                Case::thrifty("thrifty, grid of 2 × 3", GRID.acceptors(), grid),
-                &[1],
-                (SERIES[4], Dash::Short, Marker::Cross),
-            ),
-        ])
-        .collect()
+    let line = |variant: &Variant| -> Line {
+        let panels: &[usize] = if *variant == Variant::Multi { &[0, 1] } else { &[0] };
+        (Case::new(variant.name(), *variant, 1), panels, palette::style(*variant))
+    };
+    let batched = |name, batch, dash, marker| -> Line {
+        let case = Case::new(name, Variant::Multi, batch);
+        (case, &[0], palette::style(Variant::Multi).named(name).dash(dash).marker(marker))
+    };
+    let asking = |nth, case: Case| -> Line { (case, &[1], palette::series(nth, case.name)) };
+    let mut lines: Vec<Line> = Variant::ALL.iter().map(line).collect();
+    lines.extend([
+        batched("multi, batch 16", BATCHES[0], Dash::Long, Marker::Square),
+        batched("multi, batch 256", BATCHES[1], Dash::Double, Marker::Triangle),
+        asking(1, Case::thrifty("thrifty", SERVERS, majority)),
+        asking(2, Case::thrifty("thrifty, |Q2| = 2", SERVERS, flexible)),
+        asking(3, Case::thrifty("thrifty, grid of 2 × 3", GRID.acceptors(), grid)),
+    ]);
+    lines
 }
 
 const fn number_of_commands(setting: &Setting) -> u64 {
@@ -318,7 +302,7 @@ fn sweep(
     let axis = || Axis::new("offered load (1,000 / s)").log();
     let panels = |label: &str| PANELS.map(|title| Panel::new(title, axis(), Axis::new(label).log()));
     let (mut latency, mut served) = (panels("median latency (ms)"), panels("served (1,000 / s)"));
-    for ((case, shown, (hue, dash, marker)), swept) in lines.into_iter().zip(swept.chunks(OFFERED.len())) {
+    for ((case, shown, style), swept) in lines.into_iter().zip(swept.chunks(OFFERED.len())) {
         let (mut times, mut rates, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
         for (share, Served { latencies, rate, load, .. }) in OFFERED.into_iter().zip(swept) {
             let (Summary { mean, p50, p99, .. }, rate, load) = (*latencies, *rate, *load);
@@ -335,18 +319,24 @@ fn sweep(
                 _ => {}
             }
         }
-        if ["multi", "fast"].contains(&case.name) {
-            let (key, facts) = (case.name, &mut found.facts);
+        let named = [
+            ("basic", "basic"),
+            ("multi", "multi"),
+            ("fast", "fast"),
+            ("multi, batch 16", "middle"),
+            ("multi, batch 256", "large"),
+        ];
+        if let Some((_, key)) = named.into_iter().find(|(name, _)| *name == case.name) {
+            let facts = &mut found.facts;
             facts.add(
                 &format!("{key}_served"),
                 most,
                 "",
-                format!("the most served in saturation.csv, {key}"),
+                format!("the most served in saturation.csv, {}", case.name),
             );
-            let meaning = format!("capacity of load.csv, {key}, batch 1");
+            let meaning = format!("capacity of load.csv, {}", case.name);
             facts.add(&format!("{key}_capacity"), case.capacity()?, "", meaning);
         }
-        let style = Style::new(case.name, hue).dash(dash).marker(marker);
         for (panels, points) in [(&mut latency, times), (&mut served, rates)] {
             for panel in shown {
                 panels[*panel].line(style.clone(), points.clone());

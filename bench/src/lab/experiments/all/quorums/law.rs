@@ -1,7 +1,7 @@
 //! The smallest quorums that the law of Fast Flexible Paxos allows: |Q1| + |Q2c| > n and |Q1| + 2|Q2f| > 2n.
 
 use crate::lab::experiments::chart::palette::{self, GREY};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::{Findings, LabError};
 use crate::row;
@@ -69,11 +69,8 @@ pub(super) fn figure(found: &mut Findings) -> Result<Figure, LabError> {
     }
     found.tables.push(table);
     let mut panel = Panel::new("", Axis::new("|Q1|"), Axis::new("acceptors in the smallest quorum"));
-    panel.line(
-        Style::new("Q2c: multi, or classic ballots of fast", palette::of(Variant::Multi)).dash(Dash::Long),
-        classic,
-    );
-    panel.line(Style::new("Q2f: fast", palette::of(Variant::Fast)).marker(Marker::Triangle), fast);
+    panel.line(palette::style(Variant::Multi).named("Q2c: multi, or classic ballots of fast"), classic);
+    panel.line(palette::style(Variant::Fast).named("Q2f: fast"), fast);
     panel.line(Style::new("Fast Paxos (2006)", GREY).points().marker(Marker::Ring), lamport);
     Ok(Figure {
         name: "law",

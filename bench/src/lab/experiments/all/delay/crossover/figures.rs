@@ -3,20 +3,17 @@
 use super::super::spread::Family;
 use super::{Point, SIZE, SIZES, rivals};
 use crate::lab::experiments::LabError;
-use crate::lab::experiments::chart::palette::{self, SERIES};
-use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::{Axis, Figure, Panel, Style, draw, palette};
 use crate::variants::Variant;
 
 /// A line of a panel: how it looks, its variant and its number of acceptors.
 type Line = (Style, Variant, u16);
 
+/// What a panel shows of a point: its height, and the range in which it may as well be.
+type Shown = (fn(&Point) -> Option<f64>, fn(&Point) -> Option<[f64; 2]>);
+
 /// Makes a panel for each family. At the height `even` neither variant is ahead.
-fn panels(
-    points: &[Point],
-    lines: &[Line],
-    (y, even): (&Axis, f64),
-    value: fn(&Point) -> Option<f64>,
-) -> Vec<Panel> {
+fn panels(points: &[Point], lines: &[Line], (y, even): (&Axis, f64), (value, range): Shown) -> Vec<Panel> {
     let families = [Family::Exponential, Family::Weibull, Family::LogNormal, Family::Pareto];
     let panel = |family: Family| {
         let end = if family == Family::Exponential { 1.05 } else { 4.2 };
@@ -26,6 +23,8 @@ fn panels(
             let here = points.iter().filter(|p| (p.variant, p.course.acceptors) == (*variant, *acceptors));
             // Constant delays are the spread 0 of every family.
             let here = here.filter(|p| [family, Family::Constant].contains(&p.course.family));
+            let ranges = here.clone().filter_map(|p| Some((p.course.spread, range(p)?)));
+            panel.whiskers("two standard errors of the difference of the means", ranges);
             panel.line(style.clone(), here.filter_map(|p| Some((p.course.spread, value(p)?))));
         }
         panel.rule("", (0.0, even), (end, even));
@@ -36,16 +35,15 @@ fn panels(
 
 /// A line of Fast Paxos for each number of acceptors.
 fn by_size() -> Vec<Line> {
-    let looks = SIZES.into_iter().zip(SERIES).zip(Marker::SERIES.into_iter().cycle());
-    let line = |((acceptors, hue), marker)| {
-        (Style::new(format!("{acceptors} acceptors"), hue).marker(marker), Variant::Fast, acceptors)
+    let line = |(nth, acceptors): (usize, u16)| {
+        (palette::series(nth, format!("{acceptors} acceptors")), Variant::Fast, acceptors)
     };
-    looks.map(line).collect()
+    SIZES.into_iter().enumerate().map(line).collect()
 }
 
 pub(super) fn shares(points: &[Point]) -> Result<Figure, LabError> {
     let y = Axis::new("share won by fast").range(0.0, 1.02);
-    let panels = panels(points, &by_size(), (&y, 0.5), |p| Some(p.won));
+    let panels = panels(points, &by_size(), (&y, 0.5), (|p| Some(p.won), |_| None));
     Ok(Figure {
         name: "won",
         title: "Share of commands that Fast Paxos decides sooner than Multi-Paxos".into(),
@@ -58,13 +56,14 @@ pub(super) fn shares(points: &[Point]) -> Result<Figure, LabError> {
 }
 
 pub(super) fn means(points: &[Point]) -> Result<Figure, LabError> {
-    let panels = panels(points, &by_size(), (&Axis::new("fast / multi, mean"), 1.0), Point::ratio);
+    let panels =
+        panels(points, &by_size(), (&Axis::new("fast / multi, mean"), 1.0), (Point::ratio, Point::range));
     Ok(Figure {
         name: "means",
         title: "Mean latency of Fast Paxos divided by that of Multi-Paxos".into(),
         caption: "With constant delays the ratio is {ratio}: two delays instead of three. Above the dotted line Multi-Paxos has the lower \
                   mean latency, clearly so in {slower} of {settings} settings: there the means are more than two standard errors of their difference \
-                  apart. Held constant: as above."
+                  apart. Thin grey lines are two of these errors up and down. Colours are numbers of acceptors here. Held constant: as above."
             .into(),
         svg: draw(&panels, 2, 280)?,
     })
@@ -72,16 +71,13 @@ pub(super) fn means(points: &[Point]) -> Result<Figure, LabError> {
 
 /// All variants, for one number of acceptors.
 pub(super) fn variants(points: &[Point]) -> Result<Figure, LabError> {
-    let looks = rivals().zip(Marker::SERIES.into_iter().cycle());
-    let line = |(variant, marker)| {
-        (Style::new(Variant::name(variant), palette::of(variant)).marker(marker), variant, SIZE)
-    };
-    let lines: Vec<Line> = looks.map(line).collect();
-    let panels = panels(points, &lines, (&Axis::new("variant / multi, mean"), 1.0), Point::ratio);
+    let lines: Vec<Line> = rivals().map(|variant| (palette::style(variant), variant, SIZE)).collect();
+    let panels =
+        panels(points, &lines, (&Axis::new("variant / multi, mean"), 1.0), (Point::ratio, Point::range));
     Ok(Figure {
         name: "variants",
         title: "Mean latency of each variant divided by that of Multi-Paxos".into(),
-        caption: "Above the dotted line Multi-Paxos has the lower mean latency. Variants that run with one layout only are left out. Held constant: as \
+        caption: "Above the dotted line Multi-Paxos has the lower mean latency. Thin grey lines are two standard errors of the difference of the means up and down. Variants that run with one layout only are left out. Held constant: as \
                   above, {n} acceptors."
             .into(),
         svg: draw(&panels, 2, 280)?,

@@ -3,8 +3,8 @@
 
 use super::{SERVERS, in_ms, ms};
 use crate::lab::cluster::Shape;
-use crate::lab::experiments::chart::palette::{GREY, SERIES};
-use crate::lab::experiments::chart::{Axis, Dash, Figure, Marker, Panel, Style, draw};
+use crate::lab::experiments::chart::palette::{self, GREY};
+use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Sample;
 use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting};
@@ -171,8 +171,6 @@ fn panel(title: &str, least: f64) -> Panel {
     Panel::new(title, time, Axis::new("share of crashes").range(0.0, 1.0))
 }
 
-const DASHES: [Dash; 3] = [Dash::Solid, Dash::Long, Dash::Short];
-
 /// The share of crashes that are over by the time of a statistic.
 fn share(statistic: &str) -> Option<f64> {
     match statistic {
@@ -182,15 +180,15 @@ fn share(statistic: &str) -> Option<f64> {
     }
 }
 
-/// The curve of a range, and the point that the paper gives for it, if that is on the axes.
-fn add(panel: &mut Panel, (place, range): (usize, Range), asks: bool, times: &Sample) {
-    let name = format!("{}–{} ms", range.0, range.1);
-    let style = Style::new(name, SERIES[place % SERIES.len()]).dash(DASHES[place % DASHES.len()]);
-    panel.line(style.marker(Marker::None), times.curve(150));
+/// The curve of a range, and the point that the paper gives for it, if that is on the axes. A range looks the same in
+/// all figures.
+fn add(panel: &mut Panel, range: Range, asks: bool, times: &Sample) {
+    let place = ranges().position(|known| known == range).unwrap_or(0);
+    let style = palette::series(place, format!("{}–{} ms", range.0, range.1)).marker(Marker::None);
+    panel.line(style.clone(), times.curve(150));
     for (_, statistic, value) in PAPER.into_iter().filter(|(given, ..)| *given == range && !asks) {
         let Some(height) = share(statistic) else { continue };
-        let hue = SERIES[place % SERIES.len()];
-        panel.line(Style::new("", hue).points().marker(Marker::Ring), [(value, height)]);
+        panel.line(style.clone().named("").points().marker(Marker::Ring), [(value, height)]);
     }
 }
 
@@ -266,8 +264,8 @@ pub(super) fn downtime(
                 found.facts.add(&format!("paper_{statistic}_{shortest}_{longest}"), value, "ms", meaning);
             }
             for (panel, drawn) in [(&mut upper[nth], &UPPER[..]), (&mut lower[nth], &LOWER[..])] {
-                if let Some(place) = drawn.iter().position(|drawn| *drawn == range) {
-                    add(panel, (place, range), asks, &times);
+                if drawn.contains(&range) {
+                    add(panel, range, asks, &times);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Every variant with disks that vary.
 
 use super::{Commands, MORE, SPREADS, Waits, spread, spread_axis};
-use crate::lab::experiments::chart::{Axis, Figure, Marker, Panel, Style, draw, palette};
+use crate::lab::experiments::chart::{Axis, Figure, Panel, draw, palette};
 use crate::lab::experiments::data::Table;
 use crate::lab::experiments::sample::Summary;
 use crate::lab::experiments::{Findings, Lab, LabError, Measured, Setting};
@@ -33,15 +33,14 @@ pub(super) fn variants(found: &mut Findings, measured: &[Summary]) -> Result<Fig
     );
     let mut mean = Panel::new("mean", spread_axis(), Axis::new("latency (ms)"));
     let mut late = Panel::new("99th percentile", spread_axis(), Axis::new("latency (ms)"));
-    let variants = Variant::ALL.iter().copied().zip(Marker::SERIES.into_iter().cycle());
-    for ((variant, marker), measured) in variants.zip(measured.chunks(SPREADS.len())) {
+    for (variant, measured) in Variant::ALL.iter().copied().zip(measured.chunks(SPREADS.len())) {
         let (mut means, mut lates) = (Vec::new(), Vec::new());
         for (share, times) in SPREADS.into_iter().zip(measured) {
             table.push(row![variant.name(), share, times.mean, times.p99]);
             means.extend(times.mean.map(|mean| (share, mean)));
             lates.extend(times.p99.map(|p99| (share, p99)));
         }
-        let style = Style::new(variant.name(), palette::of(variant)).marker(marker);
+        let style = palette::style(variant);
         mean.line(style.clone(), means);
         late.line(style, lates);
     }
