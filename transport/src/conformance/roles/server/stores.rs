@@ -142,7 +142,9 @@ pub fn a_member_with_an_empty_disk_answers_when_all_others_have_spoken<P: Tested
     let question = blank().question(N0, Ballot::default(), 0);
     let mut server = blank();
     for (met, promised) in [(None, false), (Some(N0), false), (Some(N1), true)] {
-        met.iter().for_each(|from| meet(&mut server, *from, store(from.0.into())));
+        if let Some(from) = met {
+            meet(&mut server, from, store(from.0.into()));
+        }
         assert_eq!(promises(&server.hear(N0, question.clone())), promised, "{met:?}");
     }
     // They need not all run.
