@@ -195,7 +195,7 @@ fn a_mishap_that_does_nothing_is_not_counted() {
     ]);
     assert_eq!(effects(&down), (vec![Kind::Crash], vec![]));
     // The leader is asked to hand over to itself.
-    let refused = with([(Kind::Transfer, [300, 310], vec![0], vec![])]);
+    let refused = with([(Kind::Transfer, [900, 910], vec![0], vec![])]);
     assert_eq!(effects(&refused).0, Vec::<Kind>::new());
 }
 
