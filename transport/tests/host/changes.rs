@@ -80,6 +80,7 @@ async fn leadership_goes_round<P: Protocol<Value = u64, Reply = u64>>(config: Co
     for wait in led(NodeId(0)) {
         soon(wait).await.expect("runs");
     }
+    soon(members[0].until(|status| status.leads)).await.expect("runs");
     let no_leader = members[1].transfer(NodeId(2)).await;
     assert!(
         matches!(no_leader, Err(TransferError::Untransferable(Untransferable::NotLeader(_)))),
