@@ -197,17 +197,15 @@ impl<P: Protocol> Node<P> {
     /// Takes in one event. This is cheap; [`Node::ready`] returns the results of all events so far.
     ///
     /// A message from a process that does not play the role it speaks in changes nothing.
-    pub fn step(&mut self, now: Time, event: Event<P>) {
+    pub fn step(&mut self, now: Time, mut event: Event<P>) {
         if self.amnesia().is_some() {
             return;
         }
         self.now = self.now.max(now);
         self.stirred = true;
-        if self.unsure_until().is_some() && !self.wait_for_others(&event) {
-            if let Event::Met { from, store } = event {
-                self.on_met(from, store);
-            }
-            return;
+        if self.unsure_until().is_some() {
+            let Some(relevant) = self.wait_for_others(event) else { return };
+            event = relevant;
         }
         if let Event::Met { from, store } = event {
             // A carrier reports a store once, and the report does not depend on the members.

@@ -258,7 +258,8 @@ macro_rules! __conformance_suite {
                 a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone
                 a_new_incarnation_of_a_store_is_on_disk_at_once
                 a_process_believes_whoever_remembers_more_writes_than_it_has_made
-                a_member_with_an_empty_disk_answers_when_all_others_have_spoken
+                a_member_that_begins_votes_when_all_others_have_recognized_it
+                a_process_that_begins_is_answered_by_all_that_have_met_it
             }
             writing {
                 a_phase_2a_leaves_while_its_senders_own_vote_is_being_written

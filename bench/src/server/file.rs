@@ -248,8 +248,8 @@ impl ClusterFile {
             config.leadership = Leadership::SelfAppointed { backoff: Some(backoff) };
         }
         // The members that it knows may all be gone when it starts. Those that replaced them were spares.
-        let others = (!members.contains(NodeId(id))).then_some(NodeId(id));
-        config.spares = self.spares.iter().map(|place| NodeId(place.id)).chain(others).collect();
+        let itself = Some(NodeId(id)).filter(|id| !members.contains(*id));
+        config.spares = self.spares.iter().map(|place| NodeId(place.id)).chain(itself).collect();
         // Waiting times that must differ are drawn from it.
         config.seed = u64::from(id);
         Ok(config)

@@ -135,6 +135,8 @@ fn shared<P: Protocol<Value = String, Reply = u64>>() -> Vec<Message<P>> {
         Message::Fetch { snapshot: named(), offset: 4096 },
         Message::Chunk { snapshot: named(), offset: 4096, bytes: Bytes::from(vec![9, 8, 7]) },
         Message::Forgotten { store: store(7), known: store(9) },
+        Message::Recognize { store: store(7) },
+        Message::Recognized { store: store(9) },
     ];
     all.extend(outcomes().map(|outcome| Message::Reply(Reply { id: id(300), slot: Slot(1000), outcome })));
     all.extend(about_reads().map(Message::Read));

@@ -67,6 +67,12 @@ impl Incarnation {
     pub const fn begin(mark: StoreMark, nonce: u32) -> Self {
         Self { mark, opened: mark.writes, nonce }
     }
+
+    /// Whether both are states of one incarnation.
+    pub(crate) fn continues(self, other: Self) -> bool {
+        let begun = |store: Self| (store.mark.id, store.opened, store.nonce);
+        begun(self) == begun(other)
+    }
 }
 
 /// The reason why a process must not be believed: its store is not the one that it had.
@@ -135,8 +141,7 @@ impl Amnesia {
             return Some(Self::Another { node, known: before, found: now });
         }
         // A later incarnation begins after all writes of earlier incarnations.
-        let same = (known.opened, known.nonce) == (found.opened, found.nonce);
-        let remembered = if same { now.writes } else { found.opened.saturating_sub(1) };
+        let remembered = if known.continues(found) { now.writes } else { found.opened.saturating_sub(1) };
         (remembered < before.writes).then_some(Self::Older { node, known: before.writes, found: remembered })
     }
 }

@@ -86,6 +86,8 @@ impl<P: Protocol> Node<P> {
                 self.on_chunk(from, snapshot, offset, &bytes);
             }
             Message::Forgotten { store, known } => self.on_forgotten(from, store, known),
+            Message::Recognize { store } => self.on_recognize(from, store),
+            Message::Recognized { store } => self.on_recognized(from, store),
             Message::Prepare(_)
             | Message::Accept(_)
             | Message::Promise(_)

@@ -295,6 +295,16 @@ pub enum Message<P: Protocol> {
         /// The store that the sender remembers.
         known: Incarnation,
     },
+    /// Server to another process: I have begun with this store; do you remember another one?
+    Recognize {
+        /// The sender's store.
+        store: Incarnation,
+    },
+    /// Server to another process: I remember no other store of yours.
+    Recognized {
+        /// The store that the other process reported.
+        store: Incarnation,
+    },
 }
 
 impl<P: Protocol> Message<P> {
@@ -325,6 +335,8 @@ impl<P: Protocol> Message<P> {
             Self::Fetch { .. } => Kind::Fetch,
             Self::Chunk { .. } => Kind::Chunk,
             Self::Forgotten { .. } => Kind::Forgotten,
+            Self::Recognize { .. } => Kind::Recognize,
+            Self::Recognized { .. } => Kind::Recognized,
         }
     }
 }

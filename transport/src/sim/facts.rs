@@ -26,6 +26,8 @@ pub(crate) fn facts_of<P: Protocol>(message: &Message<P>, tell: &mut dyn FnMut(F
         | Message::Members { .. }
         | Message::Progress { .. }
         | Message::Forgotten { .. }
+        | Message::Recognize { .. }
+        | Message::Recognized { .. }
         | Message::CatchUp { .. }
         | Message::PreVote { .. }
         | Message::PreVoteReply { .. }
@@ -68,7 +70,9 @@ pub fn label<P: Protocol>(message: &Message<P>) -> String {
         Message::Members { members, .. } => format!("{name} {}", members.servers()),
         Message::Heard { ballot, .. } => format!("{name} {ballot}"),
         Message::Progress { chosen, .. } => format!("{name} chosen <{chosen}"),
-        Message::Forgotten { known, .. } => format!("{name} {}", known.mark),
+        Message::Forgotten { known: store, .. }
+        | Message::Recognize { store }
+        | Message::Recognized { store } => format!("{name} {}", store.mark),
         Message::CatchUp { from } => format!("{name} {}", from.onwards()),
         Message::PreVote { chosen, .. } => format!("{name} {}", chosen.onwards()),
         Message::PreVoteReply { granted: true, .. } => "pre_vote granted".to_owned(),

@@ -38,10 +38,9 @@ fn lost<P: Protocol<Value = u64, Reply = u64>>(
     let new = world.config.spares;
     let mut sim = Sim::new(world, |_| Journal::default());
     for command in 0..40 {
-        // Members with empty disks begin when all have spoken.
-        sim.submit_at(Time(0).after(ms(500 + 5 * command)), client, command);
+        sim.submit_at(Time(0).after(ms(5 * command)), client, command);
     }
-    sim.run_for(ms(600)).unwrap_or_else(|breach| panic!("{breach}"));
+    sim.run_for(ms(100)).unwrap_or_else(|breach| panic!("{breach}"));
     let add = Membership { proposers: new, acceptors: new, learners: new };
     sim.force_change(NodeId(0), Change { add, remove: old }).expect("it is up");
     let stop = sim.run_until(|sim| new.iter().any(|id| may_go(sim, id, old)));

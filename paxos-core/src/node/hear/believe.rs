@@ -141,7 +141,9 @@ fn ballot_of<P: Protocol>(message: &Message<P>) -> Option<Ballot> {
         | Message::Offer { .. }
         | Message::Fetch { .. }
         | Message::Chunk { .. }
-        | Message::Forgotten { .. } => None,
+        | Message::Forgotten { .. }
+        | Message::Recognize { .. }
+        | Message::Recognized { .. } => None,
     }
 }
 
@@ -172,6 +174,8 @@ fn is_possible<P: Protocol>(message: &Message<P>) -> bool {
         | Message::Heard { .. }
         | Message::PreVoteReply { .. }
         | Message::Forgotten { .. }
+        | Message::Recognize { .. }
+        | Message::Recognized { .. }
         | Message::Read(_) => true,
     }
 }

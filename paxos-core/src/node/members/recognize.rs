@@ -1,7 +1,9 @@
 //! How a node notices that others have forgotten, and learns that it has itself: see [`crate::StoreMark`].
 
 use super::unsure::Unsure;
-use crate::{Amnesia, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, Time, To};
+use crate::{
+    Amnesia, Config, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, Time, To,
+};
 use std::collections::BTreeMap;
 
 /// The highest possible number of writes. At one each microsecond, that takes 2,000 years.
@@ -12,8 +14,8 @@ const MOST_WRITES: u64 = 1 << 56;
 pub(in crate::node) struct Recognition {
     /// Its own store. None if no driver reports it.
     pub(super) own: Option<Incarnation>,
-    pub(super) known: BTreeMap<NodeId, Known>,
-    /// Whether it has an empty disk, and waits to hear whether it had another one.
+    known: BTreeMap<NodeId, Known>,
+    /// Whether it has just begun, and waits to hear whether it had another disk.
     pub(super) unsure: Option<Unsure>,
     /// The processes that have another store than before.
     refused: NodeSet,
@@ -30,7 +32,7 @@ pub(in crate::node) struct Recognition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Known {
+struct Known {
     store: Incarnation,
     /// The number of writes that this process's own disk has recorded.
     noted: u64,
@@ -169,25 +171,35 @@ impl<P: Protocol> Node<P> {
             }
             return;
         }
-        match self.recognition.known.get_mut(&from) {
-            Some(known) if known.store.mark.id == found.mark.id => {
-                // A new incarnation is recorded at once, so that a copy of the store from before it is noticed from now on; the
-                // later writes of an incarnation with the next write.
-                if (known.store.opened, known.store.nonce) != (found.opened, found.nonce) {
-                    known.noted = found.mark.writes;
-                    self.out.records.push(P::Record::met(from, found));
-                }
-                known.store = found;
-            }
-            Some(_) | None => {
-                // What the former store knew, this one does not.
-                self.peers.forget(from);
-                self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
-                self.out.records.push(P::Record::met(from, found));
-            }
-        }
         self.recognition.refused.remove(from);
         self.recognition.shown.remove(&from);
+        if let Some(known) = self.recognition.known.get_mut(&from)
+            && known.store.continues(found)
+        {
+            // The new state is recorded with the next write.
+            known.store = found;
+            return;
+        }
+        // A new incarnation is recorded at once, so that a copy of the store from before it is noticed from now on.
+        if known.is_none_or(|known| known.mark.id != found.mark.id) {
+            // What the former store knew, this one does not.
+            self.peers.forget(from);
+        }
+        self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
+        self.out.records.push(P::Record::met(from, found));
+        // Its question may have been lost before it was connected.
+        let Config { spares, .. } = *self.built.config;
+        if must_remember || self.built.config.servers().union(spares).contains(from) {
+            self.send(To::One(from), Message::Recognized { store: found });
+        }
+    }
+
+    /// Answers a process that has begun. If another store is remembered, that was told when the process was met.
+    pub(in crate::node) fn on_recognize(&mut self, from: NodeId, store: Incarnation) {
+        let known = self.recognition.known.get(&from);
+        if known.is_some_and(|known| known.store.continues(store)) {
+            self.send(To::One(from), Message::Recognized { store });
+        }
     }
 
     /// Tells a process that speaks although it has forgotten, once more after a while: the message may be lost, and its

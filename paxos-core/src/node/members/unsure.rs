@@ -1,19 +1,23 @@
-//! A member with an empty disk first asks whether others remember another disk of it.
+//! A process that has begun does not know whether its disk is the one that it had.
 //!
-//! A member that starts for the first time and one whose disk was lost look alike from inside. The members that the cluster began
-//! with may all be gone, or lose their disks together; those that have joined since know better
-//! ([`Node::on_forgotten`]). So such a process promises, votes and leads only when every process of its configuration has
-//! shown its own store, or three election timeouts have passed: not all of them need to run when a cluster begins, and they may
-//! have to connect first. This is no proof, since a message may take longer. It closes the time in which the wrong members answer
-//! clients before they are told.
+//! A member that starts for the first time and one whose disk was lost look alike from inside, and so do a restarted member and
+//! one whose disk was restored from a copy. The others know: each of them has met the store that the process wrote to. So a member
+//! promises, votes and leads only when all others have answered its question ([`Message::Recognize`]), or when it has waited for
+//! a while, since not all of them need to run. A member with an empty disk asks every process of its configuration, and waits for
+//! longer: the members that the cluster began with may all be gone, or lose their disks together, and those that have joined since
+//! know better ([`Node::on_forgotten`]). This is no proof, since an answer may take longer or none of those that run may know. It
+//! closes the time in which a process that has forgotten is counted by others that never met its later state.
 
-use crate::{Event, Incarnation, Message, Node, NodeSet, Protocol, Slot, Time, To};
+use super::recognize::Recognition;
+use crate::{Ballot, Event, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To};
+use core::time::Duration;
 
-/// For how many election timeouts it waits, and how often it asks in each.
+/// For how many election timeouts a member with an empty disk waits. With another one, it waits for one.
 const ELECTIONS: u32 = 3;
-const TIMES: u32 = 4;
 
-/// Whom the process has not heard yet, when it asks them again, and until when it waits.
+/// How often it asks in an election timeout.
+const TIMES: u32 = 3;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Unsure {
     unheard: NodeSet,
@@ -34,27 +38,35 @@ impl<P: Protocol> Node<P> {
     fn ask_about_itself(&mut self) {
         let is_blank = self.settled == Slot(0)
             && self.chosen.first_unknown() == Slot(0)
-            && self.noted.0.highest == crate::Ballot::default()
-            && self.recognition.known.is_empty();
+            && self.noted.0.highest == Ballot::default();
         let config = &self.setup.config;
-        let others = config.servers().union(config.spares).without(self.members.me);
-        let Some(election) = config.timeouts.election.filter(|_| is_blank) else { return };
+        let (servers, elections) = if is_blank {
+            (config.servers().union(config.spares), ELECTIONS)
+        } else {
+            (self.members.servers, 1)
+        };
+        let others = servers.without(self.members.me);
+        let Some(election) = config.timeouts.election else { return };
         if self.members.servers.contains(self.setup.id) && !others.is_empty() {
-            let until = self.now.after(election.saturating_mul(ELECTIONS));
+            // Its own clients give up meanwhile only if they would have done so in half the time.
+            let most = config.timeouts.give_up.map_or(Duration::MAX, |give_up| give_up / 2);
+            let until = self.now.after(election.saturating_mul(elections).min(most));
             self.recognition.unsure = Some(Unsure { unheard: others, again: self.now, until });
             self.ask_again();
         }
     }
 
-    /// Asks those that it has not heard, which may not have been connected before.
+    /// Asks those that have not answered. They may not have been connected before.
     fn ask_again(&mut self) {
         let every = self.setup.config.timeouts.election.unwrap_or_default() / TIMES;
-        let Some(unsure) = self.recognition.unsure.as_mut().filter(|unsure| unsure.again <= self.now) else {
+        let Recognition { own: Some(store), unsure: Some(unsure), .. } = &mut self.recognition else {
             return;
         };
-        unsure.again = self.now.after(every);
-        let unheard = To::Each(unsure.unheard);
-        self.send(unheard, self.progress());
+        if unsure.again <= self.now {
+            unsure.again = self.now.after(every);
+            let (store, unheard) = (*store, To::Each(unsure.unheard));
+            self.send(unheard, Message::Recognize { store });
+        }
     }
 
     /// When the process that waits has something to do; none if it does not wait.
@@ -63,22 +75,32 @@ impl<P: Protocol> Node<P> {
         self.recognition.unsure.map(|unsure| unsure.until.min(unsure.again))
     }
 
-    /// Handles an event while the process waits. Returns whether it waits no longer.
+    /// Returns the event if it is to be handled: the process waits no longer, or it is about stores.
     #[cold]
-    pub(in crate::node) fn wait_for_others(&mut self, event: &Event<P>) -> bool {
-        let Some(unsure) = self.recognition.unsure.as_mut().filter(|unsure| unsure.until > self.now) else {
+    pub(in crate::node) fn wait_for_others(&mut self, event: Event<P>) -> Option<Event<P>> {
+        if self.recognition.unsure.is_none_or(|unsure| unsure.until <= self.now) {
             self.recognition.unsure = None;
-            return true;
-        };
-        match event {
-            Event::Met { from, .. } => unsure.unheard.remove(*from),
-            Event::Message { from, message: Message::Forgotten { store, known } } => {
-                self.on_forgotten(*from, *store, *known);
-                return false;
-            }
+            return Some(event);
+        }
+        match &event {
+            Event::Met { .. }
+            | Event::Message {
+                message: Message::Forgotten { .. } | Message::Recognize { .. } | Message::Recognized { .. },
+                ..
+            } => return Some(event),
             Event::Message { .. } => self.noted.0.counters.ignored += 1,
             Event::Timeout => self.ask_again(),
         }
-        self.recognition.unsure.take_if(|unsure| unsure.unheard.is_empty()).is_some()
+        None
+    }
+
+    /// An answer to an earlier incarnation of this process says nothing.
+    pub(in crate::node) fn on_recognized(&mut self, from: NodeId, store: Incarnation) {
+        if self.recognition.own.is_some_and(|own| own.continues(store))
+            && let Some(unsure) = &mut self.recognition.unsure
+        {
+            unsure.unheard.remove(from);
+            self.recognition.unsure.take_if(|unsure| unsure.unheard.is_empty());
+        }
     }
 }

@@ -36,11 +36,13 @@ pub enum Kind {
     Fetch,
     Chunk,
     Forgotten,
+    Recognize,
+    Recognized,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Request,
         Self::Prepare,
         Self::Promise,
@@ -69,6 +71,8 @@ impl Kind {
         Self::Fetch,
         Self::Chunk,
         Self::Forgotten,
+        Self::Recognize,
+        Self::Recognized,
     ];
 
     /// Its name in tables and reports.
@@ -102,6 +106,8 @@ impl Kind {
             Self::Fetch => "fetch",
             Self::Chunk => "chunk",
             Self::Forgotten => "forgotten",
+            Self::Recognize => "recognize",
+            Self::Recognized => "recognized",
         }
     }
 }

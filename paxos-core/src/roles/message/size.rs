@@ -30,7 +30,9 @@ impl<P: Protocol> Message<P> {
             | Self::Read(_)
             | Self::Offer { .. }
             | Self::Fetch { .. }
-            | Self::Forgotten { .. } => Amount::default(),
+            | Self::Forgotten { .. }
+            | Self::Recognize { .. }
+            | Self::Recognized { .. } => Amount::default(),
         }
     }
 

@@ -10,7 +10,15 @@ use paxos_transport::sim::{Event, InFlight, Note, Row, Sim, What};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of messages that change nothing while there are no faults.
-const UPKEEP: [Kind; 5] = [Kind::Heartbeat, Kind::Heard, Kind::Progress, Kind::Members, Kind::Forgotten];
+const UPKEEP: [Kind; 7] = [
+    Kind::Heartbeat,
+    Kind::Heard,
+    Kind::Progress,
+    Kind::Members,
+    Kind::Forgotten,
+    Kind::Recognize,
+    Kind::Recognized,
+];
 
 #[derive(Default)]
 pub(in crate::lab::explore) struct Recorder {

@@ -194,6 +194,9 @@ fn a_mishap_that_does_nothing_is_not_counted() {
         (Kind::StallDisk, [200, 300], vec![1], vec![]),
     ]);
     assert_eq!(effects(&down), (vec![Kind::Crash], vec![]));
+    // The leader is asked to hand over to itself.
+    let refused = with([(Kind::Transfer, [300, 310], vec![0], vec![])]);
+    assert_eq!(effects(&refused).0, Vec::<Kind>::new());
 }
 
 #[test]

@@ -126,39 +126,73 @@ pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Test
     }
 }
 
-/// It might have had another disk, and made promises.
-pub fn a_member_with_an_empty_disk_answers_when_all_others_have_spoken<P: Tested>(facts: &Facts<P>) {
+/// It might have had another disk, and made promises: as well one that starts with an empty disk as one whose disk might be an
+/// older copy.
+pub fn a_member_that_begins_votes_when_all_others_have_recognized_it<P: Tested>(facts: &Facts<P>) {
     let mut config = config();
     config.timeouts.election = Some(PATIENCE);
-    let asks = |(to, message): &(To, Message<P>)| {
-        matches!(message, Message::Progress { .. }) && *to == To::Each([N0, N1].into_iter().collect())
-    };
-    let blank = || {
-        let mut server = Server::new(facts, config.clone(), N2);
-        server.node.tell_store(after(9, 1));
-        assert!(server.settle().iter().any(asks), "it asks the others");
-        server
-    };
-    let question = blank().question(N0, Ballot::default(), 0);
-    let mut server = blank();
-    for (met, promised) in [(None, false), (Some(N0), false), (Some(N1), true)] {
-        if let Some(from) = met {
-            meet(&mut server, from, store(from.0.into()));
+    let own = after(9, 50);
+    for (is_blank, elections) in [(true, 3), (false, 1)] {
+        let begun = || {
+            let mut server = Server::new(facts, config.clone(), N2);
+            let question = server.question(N0, Ballot::default(), 0);
+            if !is_blank {
+                assert!(promises(&server.hear(N0, question.clone())));
+                server.restart();
+            }
+            server.node.tell_store(own);
+            assert!(server.settle().iter().any(asks::<P>), "it asks the others");
+            (server, question)
+        };
+        let (mut server, question) = begun();
+        meet(&mut server, N1, store(1));
+        let answers = [
+            (N0, Message::Progress { chosen: Slot(0), durable: Slot(0) }, false),
+            (N0, Message::Recognized { store: own }, false),
+            // This was sent before it began again.
+            (N1, Message::Recognized { store: Incarnation { nonce: 2, ..own } }, false),
+            (N1, Message::Recognized { store: after(9, 40) }, true),
+        ];
+        for (from, answer, promised) in answers {
+            let what = format!("{is_blank} {from} {answer:?}");
+            server.give(from, answer);
+            assert_eq!(promises(&server.hear(N0, question.clone())), promised, "{what}");
         }
-        assert_eq!(promises(&server.hear(N0, question.clone())), promised, "{met:?}");
+        // They need not all run.
+        let (mut server, question) = begun();
+        assert!(!promises(&server.hear(N0, question.clone())));
+        let end = NOW.after(elections * PATIENCE);
+        while let Some(at) = server.node.deadline().filter(|at| *at < end) {
+            assert!(server.wake(at).iter().any(asks::<P>), "it asks again");
+            assert!(!promises(&server.hear_at(at, N0, question.clone())));
+        }
+        server.wake(end);
+        assert!(promises(&server.hear_at(end, N0, question)));
+        // One of them remembers another disk.
+        let (mut server, _) = begun();
+        server.hear(N1, Message::Forgotten { store: own, known: store(7) });
+        assert!(server.node.amnesia().is_some());
     }
-    // They need not all run.
-    let mut server = blank();
-    assert!(!promises(&server.hear(N0, question.clone())));
-    let end = NOW.after(3 * PATIENCE);
-    while let Some(at) = server.node.deadline().filter(|at| *at < end) {
-        assert!(server.wake(at).iter().any(asks), "it asks again");
-        assert!(!promises(&server.hear_at(at, N0, question.clone())));
-    }
-    server.wake(end);
-    assert!(promises(&server.hear_at(end, N0, question)));
-    // One of them remembers another disk.
-    let mut server = blank();
-    server.hear(N1, Message::Forgotten { store: after(9, 1), known: store(7) });
-    assert!(server.node.amnesia().is_some());
+}
+
+/// Whether a process asks the others whether they remember another store.
+fn asks<P: Tested>((to, message): &(To, Message<P>)) -> bool {
+    matches!(message, Message::Recognize { .. }) && *to == To::Each([N0, N1].into_iter().collect())
+}
+
+/// Also one that waits for answers itself. Whoever remembers another store has said so when it met the process.
+pub fn a_process_that_begins_is_answered_by_all_that_have_met_it<P: Tested>(facts: &Facts<P>) {
+    let mut config = config();
+    config.timeouts.election = Some(PATIENCE);
+    let mut server = Server::new(facts, config, N2);
+    server.node.tell_store(after(9, 1));
+    server.settle();
+    let answers = |said: &Said<P>, store| said.contains(&(To::One(N1), Message::Recognized { store }));
+    let (first, other) = (store(1), store(2));
+    assert!(!answers(&server.hear(N1, Message::Recognize { store: first }), first), "it has not met it");
+    meet(&mut server, N1, first);
+    assert!(answers(&server.settle(), first));
+    assert!(answers(&server.hear(N1, Message::Recognize { store: first }), first));
+    meet(&mut server, N1, other);
+    assert!(!answers(&server.hear(N1, Message::Recognize { store: other }), other));
 }
