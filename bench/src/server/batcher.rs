@@ -158,7 +158,7 @@ impl Batcher {
                 match ask(queue, ops).await {
                     Answer::Due(ops) => return ask(&self.writes, ops).await,
                     Answer::Full(again) => ops = again,
-                    answer => return answer,
+                    answer @ (Answer::Replies(..) | Answer::Own(..) | Answer::Failed(_)) => return answer,
                 }
                 if timeout_at(until, freed).await.is_err() {
                     return Answer::Failed(FULL.into());
@@ -278,7 +278,9 @@ impl Writer {
     /// The answers to one run. They are charged even if they are too many, because the run was executed.
     fn part(&self, replies: &[Reply]) -> Answer {
         let mut kept = Kept::new(&self.account);
-        replies.iter().for_each(|reply| _ = kept.add(reply));
+        for reply in replies {
+            kept.add(reply);
+        }
         Answer::Own(replies.to_vec(), kept, Ops::default())
     }
 }

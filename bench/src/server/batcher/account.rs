@@ -168,10 +168,24 @@ impl Kept {
             }
             Reply::Array(parts) => {
                 self.bytes += EACH;
-                parts.iter().fold(true, |fits, part| self.weigh(part) && fits)
+                let mut fits = true;
+                for part in parts {
+                    // What was executed is counted whole, also when there is no room.
+                    fits &= self.weigh(part);
+                }
+                fits
             }
-            other => {
-                self.bytes += usize::try_from(other.bytes()).unwrap_or(usize::MAX);
+            Reply::Bulk(_)
+            | Reply::Ok
+            | Reply::Pong
+            | Reply::Nil
+            | Reply::NilArray
+            | Reply::Int(_)
+            | Reply::Word(_)
+            | Reply::Map(_)
+            | Reply::Error(_)
+            | Reply::Refused(_) => {
+                self.bytes += usize::try_from(reply.bytes()).unwrap_or(usize::MAX);
                 true
             }
         }

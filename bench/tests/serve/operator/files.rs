@@ -98,10 +98,11 @@ async fn a_process_in_no_file_is_added_when_it_is_there_and_shown_with_what_is_k
     let mut spare = Process::start(dir.path(), 1, &file(&[first], &[second]), &[]);
     spare.is_ready();
     loop {
-        match call(&mut client, "PAXOS ADD 1").await {
-            Value::Int(_) => break,
-            refused => assert!(refusal(&refused).contains("has not connected"), "{refused:?}"),
+        let answer = call(&mut client, "PAXOS ADD 1").await;
+        if matches!(answer, Value::Int(_)) {
+            break;
         }
+        assert!(refusal(&answer).contains("has not connected"), "{answer:?}");
     }
     let text = |text: String| Value::Bulk(text.into_bytes());
     let address = text(format!("127.0.0.1:{}", peer + 1));

@@ -114,12 +114,10 @@ pub enum StoreError {
 impl StoreError {
     /// The error without what to do about it, if another error says that.
     pub(super) fn into_cause(self) -> io::Error {
-        match self {
-            Self::Io { path, source } => {
-                io::Error::new(source.kind(), format!("{}: {source}", path.display()))
-            }
-            other => io::Error::other(other),
+        if let Self::Io { path, source } = self {
+            return io::Error::new(source.kind(), format!("{}: {source}", path.display()));
         }
+        io::Error::other(self)
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
