@@ -148,9 +148,13 @@ fn run_explore(options: &Explore) -> ExitCode {
 
 fn run_store(options: &StoreOptions) -> ExitCode {
     let bar = progress();
-    let Inspected { text, errors } = store(options, &mut |step| bar.set_message(step));
+    let Inspected { text, warnings, errors } = store(options, &mut |step| bar.set_message(step));
     bar.finish_and_clear();
     let printed = finish(&[], &text);
+    for warning in warnings {
+        // If nobody reads it, the exit code is right all the same.
+        _ = writeln!(io::stderr(), "warning: {warning}");
+    }
     errors.iter().fold(printed, |_, error| fail(error, code(error.is_input())))
 }
 

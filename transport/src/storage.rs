@@ -104,7 +104,7 @@ pub enum StorageError {
     /// What was stored cannot be read.
     #[error("cannot read the store: {0}; restore it from a copy, or replace the process with a new member")]
     Read(io::Error),
-    /// Records cannot be stored.
+    /// Records cannot be stored. The inner error says where and why, and this one says what to do.
     #[error("cannot store records: {0}; free or repair the disk, then restart the process")]
     Write(io::Error),
     /// The operating system starts no thread for work on the store. The store itself is as it was.

@@ -67,6 +67,14 @@ impl Ops {
         &self.bytes
     }
 
+    /// The operations after the first `n`.
+    #[must_use]
+    pub fn after(&self, n: usize) -> Self {
+        let mut reader = self.reader();
+        let passed = reader.by_ref().take(n).count();
+        Self { bytes: reader.0.to_vec(), count: self.count.saturating_sub(passed), writes: self.writes }
+    }
+
     /// Reads all operations.
     pub fn reader(&self) -> Reader<'_> {
         Reader(&self.bytes)

@@ -9,14 +9,14 @@ mod read;
 use super::clock::Clocks;
 use super::member::Member;
 use crate::kv::{Command, Ops, Replies, Reply};
-use account::{Account, Charge, SMALL};
+use account::{Account, Kept, SMALL};
 use core::time::Duration;
 use paxos_core::Consistency;
 use paxos_transport::ProposeError;
 use read::Reader;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How many runs of operations can wait for a command.
 const WAITING: usize = 1024;
@@ -36,10 +36,12 @@ struct Run {
 enum Answer {
     /// The answers to one command, and the index of this run's first answer.
     Replies(Replies, usize),
-    /// The run's own answers, and the charge for their memory if it is worth counting.
-    Own(Vec<Reply>, Option<Charge>),
+    /// The run's own answers, with the charge for their memory, and the operations after those that are answered.
+    Own(Vec<Reply>, Kept, Ops),
     /// A key that the run reads is due, so the run must go through the log.
     Due(Ops),
+    /// There is no room for the first answer of this run, which only reads.
+    Full(Ops),
     /// There is no answer, for this reason.
     Failed(Box<str>),
 }
@@ -49,8 +51,8 @@ enum Answer {
 pub(super) enum Answers {
     /// The answers to one command, from this index on.
     Shared(Replies, usize),
-    /// The run's own answers, and the charge for their memory if it is worth counting.
-    Own(Vec<Reply>, #[expect(dead_code, reason = "it is dropped with the answers")] Option<Charge>),
+    /// The run's own answers, with the charge for their memory, and the operations after those that are answered.
+    Own(Vec<Reply>, #[expect(dead_code, reason = "it is dropped with the answers")] Kept, Ops),
     /// The same failure for every operation.
     Failed(Box<str>),
 }
@@ -60,8 +62,19 @@ impl Answers {
     pub(super) fn get(&self, nth: usize) -> Option<&Reply> {
         match self {
             Self::Shared(replies, first) => replies.0.get(first + nth),
-            Self::Own(replies, _) => replies.get(nth),
+            Self::Own(replies, ..) => replies.get(nth),
             Self::Failed(_) => None,
+        }
+    }
+
+    /// Takes the operations that are not answered because there was no room for their answers, if the one at this
+    /// position is the first of them. They only read. Whoever asks for them again drops these answers first.
+    pub(super) fn rest(&mut self, nth: usize) -> Option<Ops> {
+        match self {
+            Self::Own(replies, _, rest) if nth >= replies.len() && rest.count() > 0 => {
+                Some(std::mem::take(rest))
+            }
+            Self::Own(..) | Self::Shared(..) | Self::Failed(_) => None,
         }
     }
 
@@ -81,6 +94,9 @@ impl Answers {
 pub(super) struct Batcher {
     writes: mpsc::Sender<Run>,
     reads: mpsc::Sender<Run>,
+    account: Arc<Account>,
+    /// How long a read waits for room for its answer.
+    patience: Duration,
     /// The longest wait of a run, for the commands before it and its own.
     longest: Duration,
 }
@@ -121,29 +137,40 @@ impl Batcher {
         tokio::spawn(gather(waiting_reads, width.reads, move |runs, permit| {
             tokio::spawn(reader.clone().read(Arc::clone(&reading), runs, permit));
         }));
-        Self { writes, reads, longest: patience.saturating_mul(3) }
+        Self { writes, reads, account: Arc::clone(account), patience, longest: patience.saturating_mul(3) }
     }
 
     /// Has operations answered in order, with no other operations between them.
     ///
     /// Runs that only read are answered from the replica. If any operation writes, the whole run goes through the log,
     /// so that each operation sees the effects of those before it.
+    ///
+    /// A read whose answer finds no room waits for it. If there is room for some answers of the run, these are returned,
+    /// with the [rest](Answers::rest) of the operations.
     pub(super) async fn run(&self, ops: Ops) -> Answers {
         let writes = ops.writes();
         let queue = if writes { &self.writes } else { &self.reads };
         let asked = async {
-            let mut answer = ask(queue, ops).await;
-            if let Answer::Due(ops) = answer {
-                answer = ask(&self.writes, ops).await;
+            let (mut ops, until) = (ops, Instant::now() + self.patience);
+            loop {
+                // Room that becomes free from here on is noticed below.
+                let freed = self.account.freed();
+                match ask(queue, ops).await {
+                    Answer::Due(ops) => return ask(&self.writes, ops).await,
+                    Answer::Full(again) => ops = again,
+                    answer @ (Answer::Replies(..) | Answer::Own(..) | Answer::Failed(_)) => return answer,
+                }
+                if timeout_at(until, freed).await.is_err() {
+                    return Answer::Failed(FULL.into());
+                }
             }
-            answer
         };
         // When this member's disk hangs, the commands before this one end one by one, each after its own wait.
         let answer = timeout(self.longest, asked).await.unwrap_or_else(|_| Answer::Failed(HANGS.into()));
         match answer {
             Answer::Replies(replies, first) => Answers::Shared(replies, first),
-            Answer::Own(replies, charge) => Answers::Own(replies, charge),
-            Answer::Due(_) => Answers::Own(Vec::new(), None),
+            Answer::Own(replies, kept, rest) => Answers::Own(replies, kept, rest),
+            Answer::Due(_) | Answer::Full(_) => Answers::Failed(AGAIN.into()),
             Answer::Failed(text) if !writes && text.starts_with(LOST) => Answers::Failed(AGAIN.into()),
             // A failed read changes nothing, whatever its outcome.
             Answer::Failed(text) if !writes && text.starts_with("UNKNOWN") => {
@@ -161,6 +188,10 @@ const UNREADABLE: &str =
 const LOST: &str = "UNKNOWN answer lost:";
 
 const AGAIN: &str = "TRYAGAIN not done: the answer was lost on the way; try again";
+
+/// The error for a read whose answer finds no room.
+const FULL: &str =
+    "TRYAGAIN not done: all clients together leave too many replies unread; ask for less at a time";
 
 const HANGS: &str =
     "UNKNOWN outcome unknown: this member takes too long; check whether it took effect before you repeat it";
@@ -246,10 +277,11 @@ impl Writer {
 
     /// The answers to one run. They are charged even if they are too many, because the run was executed.
     fn part(&self, replies: &[Reply]) -> Answer {
-        let bytes: u64 = replies.iter().map(Reply::bytes).sum();
-        let mut charge = self.account.holder();
-        charge.set(usize::try_from(bytes).unwrap_or(usize::MAX));
-        Answer::Own(replies.to_vec(), Some(charge))
+        let mut kept = Kept::new(&self.account);
+        for reply in replies {
+            kept.add(reply);
+        }
+        Answer::Own(replies.to_vec(), kept, Ops::default())
     }
 }
 

@@ -28,7 +28,8 @@ use crate::server::resp::{CallError, Client, Value};
 use core::fmt;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
-use paxos_core::NodeId;
+use paxos_core::{NodeId, NodeSet};
+use paxos_transport::TcpHandle;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
@@ -112,7 +113,24 @@ impl Front {
         self.settings.peers.iter().find(|peer| peer.id == id).map_or("", |peer| &peer.resp)
     }
 
-    /// The present role of a process in the cluster's file.
+    /// The processes in the cluster's file, and those besides that this member knows: members, removed ones, and those
+    /// that have connected. Of these it knows no more than the address for members that they told.
+    fn processes(&self) -> Vec<Peer> {
+        let mut all = self.settings.peers.clone();
+        let mut told = self.settings.carrier.as_ref().map(TcpHandle::peers).unwrap_or_default();
+        told.retain(|id, _| id.0 < NodeSet::CAPACITY);
+        let members = self.member.members().servers().union(self.member.removed());
+        let known: NodeSet = members.iter().chain(told.keys().copied()).collect();
+        let listed: NodeSet = all.iter().map(|peer| peer.id).collect();
+        all.extend(known.without(listed).iter().map(|id| {
+            let (peer, resp) = (told.remove(&id).unwrap_or_default(), String::new());
+            Peer { id, peer, resp, spare: true }
+        }));
+        all.sort_by_key(|peer| peer.id);
+        all
+    }
+
+    /// The present role of a process.
     fn role_of(&self, peer: &Peer) -> &'static str {
         if self.member.members().servers().contains(peer.id) {
             if self.member.status().leader == Some(peer.id) { "leader" } else { "member" }

@@ -11,7 +11,7 @@ mod parse;
 mod value;
 
 pub use client::{CallError, Client};
-pub use encode::{Version, encode, encode_request};
+pub use encode::{Encoder, Version, encode, encode_request};
 pub use parse::{Bounds, ParseError, Parser, Request};
 pub use value::{Value, ValueError, read_value};
 

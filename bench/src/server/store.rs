@@ -69,10 +69,12 @@ enum What {
 }
 
 /// The result of `store`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inspected {
     /// The text to print.
     pub text: String,
+    /// What to print on the standard error, although nothing failed.
+    pub warnings: Vec<String>,
     /// One error for each store that is not whole.
     pub errors: Vec<BackupError>,
 }
@@ -88,7 +90,7 @@ pub fn store(options: &StoreOptions, step: Progress<'_>) -> Inspected {
             return backup(file, Stores { dirs, cluster, survivor: *survivor }, step);
         }
     };
-    let mut inspected = Inspected { text: String::new(), errors: Vec::new() };
+    let mut inspected = Inspected::default();
     let mut stores = Vec::new();
     for dir in dirs {
         match StoreReport::read(dir) {
@@ -172,10 +174,19 @@ fn backup(file: &Path, stores: Stores<'_>, step: &mut dyn FnMut(String)) -> Insp
             if gap {
                 _ = writeln!(text, "  later votes are left out: nothing is known of {next}");
             }
-            Inspected { text, errors: Vec::new() }
+            let warnings = (stores.survivor && head.keys == 0).then(|| nothing_survived(file));
+            Inspected { text, warnings: warnings.into_iter().collect(), errors: Vec::new() }
         }
-        Err(error) => Inspected { text: String::new(), errors: vec![error] },
+        Err(error) => Inspected { errors: vec![error], ..Inspected::default() },
     }
+}
+
+fn nothing_survived(file: &Path) -> String {
+    format!(
+        "{} has no keys: either the store was empty, or none of its keys is in these directories. Before you use it, check that \
+         these are the directories that the members used last, and that those of all survivors are given",
+        file.display()
+    )
 }
 
 fn describe(report: &StoreReport) -> String {

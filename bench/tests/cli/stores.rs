@@ -73,5 +73,10 @@ async fn a_store_is_told_and_one_that_is_damaged_or_in_use_is_refused() {
     let output = lab(["store", "inspect", "/nowhere/at/all"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/nowhere/at/all holds no store"), "{}", text(&output.stderr));
+    let file = path.join("manifest");
+    let output = lab(["store", "inspect", &file.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("manifest is not a directory") && !said.contains("repair"), "{said}");
     assert_eq!(lab(["store", "verify"]).status.code(), Some(2));
 }

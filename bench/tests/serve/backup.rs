@@ -177,6 +177,20 @@ async fn a_single_stopped_member_of_three_cannot_tell_what_was_chosen() {
     assert!(said(&alone).contains("cannot tell what was chosen") && !file.exists(), "{}", said(&alone));
 }
 
+#[test]
+fn a_backup_of_survivors_without_keys_is_a_warning() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    assert!(Cluster::start("multi", &data, &[]).stop());
+    let saved = lab(&["store", "backup", "--survivor"], &[&dir.path().join("a.backup"), &data.join("n0")]);
+    assert_eq!(saved.status.code(), Some(0), "{}", said(&saved));
+    assert!(
+        said(&saved).contains("warning: ") && said(&saved).contains("a.backup has no keys"),
+        "{}",
+        said(&saved)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_survivor_that_was_away_gives_what_it_learned_as_well_as_what_it_voted_for() {
     use std::os::unix::fs::PermissionsExt;

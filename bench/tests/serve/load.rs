@@ -1,5 +1,7 @@
 //! The load generator against a real cluster.
 
+mod unread;
+
 use crate::harness::cluster::Cluster;
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! The information for operators: metrics, health, and the log.
 
+mod files;
+
 use crate::harness::cluster::{Cluster, call, command, ok, signal};
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use paxos_bench::server::resp::Value;

@@ -125,6 +125,20 @@ fn a_port_for_members_that_is_in_use_is_an_error_before_anything_is_created() {
     assert!(!dir.path().join("data").exists() && !trace.exists(), "something was created");
 }
 
+/// The disk may be full, for example.
+#[test]
+fn a_member_that_cannot_keep_addresses_says_what_that_means() {
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), free_ports());
+    alone(dir.path(), port);
+    fs::create_dir_all(dir.path().join("data/addresses/x")).expect("created");
+    let mut member = serve(&[], dir.path(), &[]);
+    let mut log = BufReader::new(member.stderr.take().expect("a pipe"));
+    let line = logged(&mut log, "addresses of all members in --data");
+    assert!(line.contains("not noticed if one of them moves") && !line.contains("remove"), "{line}");
+    is_ready(&mut member);
+    stop(&mut member);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_limited_to_what_the_limit_of_open_files_leaves() {
     let (dir, port) = (tempfile::tempdir().expect("a directory"), free_ports());

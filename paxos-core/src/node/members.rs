@@ -56,9 +56,12 @@ impl<P: Protocol> Node<P> {
             || self.deferred.as_ref().is_some_and(|(_, from, _)| *from < self.chosen.limit())
     }
 
-    /// Whether the roles can be told now: not while the process waits for the disk, or must stop.
+    /// Whether the roles can be told now: not while the process waits for the disk or for others, or must stop.
     pub(crate) fn waits_to_follow(&self) -> bool {
-        self.members_changed() && !self.is_settling() && self.amnesia().is_none()
+        self.members_changed()
+            && !self.is_settling()
+            && self.amnesia().is_none()
+            && self.unsure_until().is_none()
     }
 
     /// Whether a role has something to say in slots whose members are unknown until more is executed.

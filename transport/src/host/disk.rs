@@ -13,6 +13,8 @@ pub(super) use porter::{Carried, Porter};
 pub(super) use scribe::Scribe;
 pub(super) use writer::{Writer, Written, load};
 
+use crate::storage::StorageError;
+use core::error::Error;
 use core::time::Duration;
 use paxos_core::Protocol;
 
@@ -27,6 +29,11 @@ pub(super) async fn close<P: Protocol>(
     let closing = (writer.close(patience), porter.close(patience), scribe.close(patience));
     let (written, carried, staged) = tokio::join!(closing.0, closing.1, closing.2);
     written && carried && staged
+}
+
+/// Why work that is not needed has failed, without what to do about a write that ends the process.
+fn harmless(error: &StorageError) -> &dyn Error {
+    if let StorageError::Write(reason) = error { reason } else { error }
 }
 
 #[cfg(test)]

@@ -77,6 +77,13 @@ pub enum ReadFailure {
     /// The process refuses the read.
     #[error(transparent)]
     Refused(#[from] ReadError),
+    /// The process is not a member, as a spare, or does not know yet that it is one. The members answer no questions of
+    /// such a process, so it cannot know how far the log goes. It still takes reads that are not linearizable.
+    #[error(
+        "this process is not a member, and cannot know how far the log goes; read at a member, or propose a command that \
+         reads"
+    )]
+    Outside,
     /// The process stopped before the read or during it.
     #[error(transparent)]
     Stopped(#[from] Stopped),

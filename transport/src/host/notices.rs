@@ -14,11 +14,52 @@ pub(super) struct Notices {
     leaderless: Option<Time>,
     /// Whether the missing leader was logged.
     told_leaderless: bool,
-    quorum: Option<bool>,
+    hearing: Hearing,
     members: Option<(Membership, NodeSet)>,
     stalled: bool,
     /// The first slot that is not in the newest snapshot that was taken here.
     taken: Option<Slot>,
+}
+
+/// Whether a member hears a quorum of members.
+#[derive(Debug, Default)]
+struct Hearing {
+    /// Since when the process is a member.
+    since: Option<Time>,
+    /// What was logged last.
+    quorum: Option<bool>,
+}
+
+/// What is new about the quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// It is heard.
+    Begun,
+    /// It is heard no more.
+    Ended,
+    /// It was not heard for a long time, and never before.
+    Missing,
+}
+
+impl Hearing {
+    /// What is to be logged. `quorum`: whether it is heard; none if the process is not a member.
+    fn compare(&mut self, now: Time, patience: Duration, quorum: Option<bool>) -> Option<News> {
+        let Some(quorum) = quorum else {
+            *self = Self::default();
+            return None;
+        };
+        let since = *self.since.get_or_insert(now);
+        if self.quorum.unwrap_or(false) != quorum {
+            self.quorum = Some(quorum);
+            return Some(if quorum { News::Begun } else { News::Ended });
+        }
+        // A process that has just started, or become a member, has not heard from others yet.
+        let late = !quorum && self.quorum.is_none() && now.since(since) > patience;
+        late.then(|| {
+            self.quorum = Some(false);
+            News::Missing
+        })
+    }
 }
 
 impl Notices {
@@ -28,7 +69,19 @@ impl Notices {
         let patience = timeouts.election.unwrap_or(STALL).saturating_mul(4).max(STALL);
         // Without gossip a process does not hear from others.
         if timeouts.gossip.is_some() {
-            self.compare_quorum(now, patience, node.hears_quorum());
+            let setup = node.setup();
+            // Members do not tell a process outside how far they are, even if it hears all of them.
+            let quorum = setup.config.members().servers().contains(setup.id).then(|| node.hears_quorum());
+            match self.hearing.compare(now, patience, quorum) {
+                Some(News::Begun) => tracing::info!("hears a quorum of members"),
+                Some(News::Ended) => {
+                    tracing::warn!("has lost the quorum: it hears too few members to agree on anything");
+                }
+                Some(News::Missing) => tracing::warn!(
+                    "does not hear a quorum of members: start more of them, or repair the network"
+                ),
+                None => {}
+            }
         }
         if matches!(node.setup().config.leadership, Leadership::Elected { .. }) {
             // A candidate names itself as leader before it is elected.
@@ -36,25 +89,6 @@ impl Notices {
             self.compare_leader(now, patience, &Status { leader, ..*status });
         }
         self.compare_disk(now, patience, status);
-    }
-
-    fn compare_quorum(&mut self, now: Time, patience: Duration, quorum: bool) {
-        if self.quorum.unwrap_or(false) == quorum {
-            // A process that has just started has not heard from others yet.
-            if !quorum && self.quorum.is_none() && now.since(Time(0)) > patience {
-                self.quorum = Some(false);
-                tracing::warn!(
-                    "does not hear a quorum of members: start more of them, or repair the network"
-                );
-            }
-            return;
-        }
-        self.quorum = Some(quorum);
-        if quorum {
-            tracing::info!("hears a quorum of members");
-        } else {
-            tracing::warn!("has lost the quorum: it hears too few members to agree on anything");
-        }
     }
 
     fn compare_leader(&mut self, now: Time, patience: Duration, status: &Status) {
@@ -127,5 +161,35 @@ impl Notices {
         if self.taken != Some(next) {
             tracing::info!(slots = next.index(), bytes, "takes over a snapshot of another member");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    fn at(seconds: u64) -> Time {
+        Time(0).after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_member_that_hears_no_quorum_says_so_once_and_again_when_it_has_lost_one() {
+        let mut hearing = Hearing::default();
+        let mut told = |seconds, quorum| hearing.compare(at(seconds), PATIENCE, Some(quorum));
+        assert_eq!([told(0, false), told(2, false)], [None, None], "it has just started");
+        assert_eq!([told(3, false), told(9, false)], [Some(News::Missing), None]);
+        assert_eq!([told(10, true), told(11, true)], [Some(News::Begun), None]);
+        assert_eq!([told(12, false), told(19, false)], [Some(News::Ended), None]);
+    }
+
+    #[test]
+    fn a_spare_misses_no_quorum_until_it_has_been_a_member_for_a_while() {
+        let mut hearing = Hearing::default();
+        assert!((0..100).all(|seconds| hearing.compare(at(seconds), PATIENCE, None).is_none()));
+        let mut told = |seconds, quorum| hearing.compare(at(seconds), PATIENCE, Some(quorum));
+        assert_eq!([told(100, false), told(101, false)], [None, None], "it has just joined");
+        assert_eq!([told(103, false), told(104, true)], [Some(News::Missing), Some(News::Begun)]);
     }
 }

@@ -153,12 +153,16 @@ where
     ///
     /// # Errors
     /// [`ReadFailure`]: too many reads wait, the process executes nothing (a client must propose a command that reads),
-    /// it was removed from the cluster (and the read is linearizable), it does not run, or no answer came in time.
+    /// it is not a member or was removed from the cluster (and the read is linearizable), it does not run, or no answer
+    /// came in time.
     pub async fn read<T, F>(&self, consistency: Consistency, read: F) -> Result<Seen<T>, ReadFailure>
     where
         T: Send + 'static,
         F: FnOnce(&S) -> T + Send + 'static,
     {
+        if consistency.is_linearizable() && self.is_outside() {
+            return Err(ReadFailure::Outside);
+        }
         let (sender, answer) = oneshot::channel();
         let query = Box::new(Read { read, sender });
         let asked = async {
@@ -240,6 +244,13 @@ impl<P: Protocol, S: StateMachine> Replicated<P, S> {
     /// slots later.
     pub fn removed(&self) -> NodeSet {
         self.members.borrow().1
+    }
+
+    /// Whether it learns what the members decide, and neither is nor was one of them, as far as it has executed. They
+    /// would ignore its questions about the log.
+    fn is_outside(&self) -> bool {
+        let (members, removed) = *self.members.borrow();
+        self.status.borrow().plays.learner && !members.servers().union(removed).contains(self.id)
     }
 
     /// Waits until the status satisfies `wish`.

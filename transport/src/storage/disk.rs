@@ -92,7 +92,7 @@ impl<P: Protocol> DiskStorage<P> {
 }
 
 fn not_written(error: StoreError) -> StorageError {
-    StorageError::Write(io::Error::other(error))
+    StorageError::Write(error.into_cause())
 }
 
 /// A new incarnation is a write, unless the store cannot count another one.

@@ -4,7 +4,7 @@ use crate::host::{join, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Change, Config, Consistency, Inadvisable, NodeId, Protocol, ReadError, Slot, Snapshot, Timeouts,
+    Change, Config, Consistency, Inadvisable, NodeId, NodeSet, Protocol, ReadError, Slot, Snapshot, Timeouts,
     Untransferable,
 };
 use paxos_transport::{
@@ -183,4 +183,46 @@ async fn linearizable_reads_at_a_removed_process_of_simple_paxos_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn linearizable_reads_at_a_removed_process_of_basic_paxos_are_refused() {
     removed_reads::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::leaderless(3).expect("lawful")).await;
+}
+
+/// Tests that a spare refuses linearizable reads at once, until it is a member.
+async fn reads_at_a_spare<P: Protocol<Value = u64, Reply = u64>>(mut config: Config) {
+    config.limits.alpha = 4;
+    config.spares = NodeSet::only(NodeId(3));
+    let mut cluster = start::<P>(config).await;
+    soon(cluster.spawn(NodeId(3))).await.expect("starts");
+    let (spare, member) = (cluster.member(NodeId(3)), cluster.member(NodeId(1)));
+    assert_eq!(soon(spare.propose(1)).await, Ok(0));
+    for way in LINEARIZABLE {
+        let begun = Instant::now();
+        assert_eq!(soon(spare.read(way, |_| ())).await, Err(ReadFailure::Outside), "{way:?}");
+        assert_eq!(begun.elapsed(), Duration::ZERO, "at once");
+    }
+    let next = soon(spare.append(2)).await.expect("answered").slot.plus(1);
+    let seen = soon(spare.read(Consistency::AtLeast(next), |journal| journal.commands().len())).await;
+    assert_eq!(seen.expect("it learns").value, 2);
+    let from = soon(member.change(Change::add(NodeId(3)))).await.expect("can be made");
+    for command in 3..10 {
+        soon(member.propose(command)).await.expect("answered");
+    }
+    soon(spare.until(|status| status.applied >= from)).await.expect("it learns");
+    for way in LINEARIZABLE {
+        let seen = soon(spare.read(way, |journal| journal.commands().len())).await;
+        assert_eq!(seen.expect("it is a member").value, 9, "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_spare_of_multi_paxos_are_refused_at_once() {
+    reads_at_a_spare::<Multi>(Config::collapsed(3).expect("lawful")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_spare_of_fast_paxos_are_refused_at_once() {
+    reads_at_a_spare::<fast_paxos::FastPaxos<u64, u64>>(Config::collapsed(3).expect("lawful")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn linearizable_reads_at_a_spare_of_basic_paxos_are_refused_at_once() {
+    reads_at_a_spare::<basic_paxos::BasicPaxos<u64, u64>>(basic_paxos::leaderless(3).expect("lawful")).await;
 }

@@ -1,6 +1,6 @@
 //! Answers runs that only read from the replica.
 
-use super::account::{Account, SMALL};
+use super::account::{Account, Kept};
 use super::{Answer, Run, stopped_text};
 use crate::kv::{Budget, Ops, ReadResult, Store};
 use crate::server::clock::Clocks;
@@ -83,7 +83,10 @@ impl Reader {
         let patience = if local { self.patience } else { self.soon };
         match timeout(patience, member.query(self.consistency, query)).await {
             Ok(Ok(())) => {}
-            Ok(Err(ReadFailure::Refused(ReadError::Removed))) if !local => return Asked::Propose,
+            // The members answer no questions of others, but they accept their commands.
+            Ok(Err(ReadFailure::Refused(ReadError::Removed) | ReadFailure::Outside)) if !local => {
+                return Asked::Propose;
+            }
             Ok(Err(ReadFailure::Refused(refused))) => {
                 return Asked::Failed(format!("TRYAGAIN not done: {refused}").into());
             }
@@ -91,8 +94,7 @@ impl Reader {
             // The member works on it. The log would have every member do the same again.
             Err(_) if decided.swap(true, Relaxed) => {}
             Err(_) if local => return Asked::Failed(BUSY.into()),
-            // A removed member cannot read, but the others still accept its commands. And the last votes may not become
-            // chosen until something is proposed: the read itself does that.
+            // The last votes may not become chosen until something is proposed: the read itself does that.
             Err(_) => return Asked::Propose,
         }
         match seen.await {
@@ -116,34 +118,29 @@ impl Reader {
         answers
     }
 
-    /// Answers a run, if no key that it reads is due.
+    /// Answers a run, if no key that it reads is due, as far as there is room for the answers.
     fn answer(&self, store: &Store, clock: u64, ops: &Ops, budget: &mut Budget) -> Answer {
         let local = self.consistency == Consistency::Local;
         let mut replies = Vec::with_capacity(ops.count());
+        let mut kept = Kept::new(&self.account);
         for op in ops.reader().flatten() {
             // Values are shared with the store, so each answer may have as many of them.
             budget.share_anew();
             let read =
                 if local { store.read_local(&op, clock, budget) } else { store.read(&op, clock, budget) };
             match read {
-                ReadResult::Seen(reply) => replies.push(reply),
+                ReadResult::Seen(reply) if kept.admit(&reply) => replies.push(reply),
+                ReadResult::Seen(_) if replies.is_empty() => return Answer::Full(ops.clone()),
+                ReadResult::Seen(_) => {
+                    let rest = ops.after(replies.len());
+                    return Answer::Own(replies, kept, rest);
+                }
                 ReadResult::Due | ReadResult::Change => return Answer::Due(ops.clone()),
             }
         }
-        if budget.copied() <= SMALL {
-            return Answer::Own(replies, None);
-        }
-        let mut charge = self.account.holder();
-        if charge.set(budget.copied()) {
-            Answer::Own(replies, Some(charge))
-        } else {
-            Answer::Failed(FULL.into())
-        }
+        Answer::Own(replies, kept, Ops::default())
     }
 }
 
 /// The error for a read that a busy member did not begin.
 pub(super) const BUSY: &str = "CLUSTERDOWN not done: this member takes too long; try again";
-
-/// The error for a read whose answer finds no room.
-const FULL: &str = "TRYAGAIN not done: all clients together have too much under way; ask for less at a time";

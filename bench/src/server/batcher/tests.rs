@@ -18,6 +18,8 @@ struct Fake {
     /// `None`: a command ends as late as its handle allows, and a read never ends.
     store: Option<Mutex<Store>>,
     reads_take: Duration,
+    /// Whether it is a spare, which refuses linearizable reads.
+    outside: bool,
     /// The number of commands.
     commands: AtomicUsize,
     /// The number of reads.
@@ -52,7 +54,10 @@ impl Member for Fake {
         Err(ProposeError::OutcomeUnknown)
     }
 
-    async fn query(&self, _: Consistency, query: super::super::member::Query) -> Result<(), ReadFailure> {
+    async fn query(&self, way: Consistency, query: super::super::member::Query) -> Result<(), ReadFailure> {
+        if self.outside && way.is_linearizable() {
+            return Err(ReadFailure::Outside);
+        }
         let Some(store) = &self.store else { return core::future::pending().await };
         self.reads.fetch_add(1, Relaxed);
         query(&store.lock().expect("no panic"));

@@ -5,8 +5,8 @@ use super::control;
 use super::session::{Session, Step};
 use crate::kv::{Ops, Reply};
 use crate::server::batcher::account::{Charge, SMALL};
-use crate::server::batcher::or_failure;
-use crate::server::resp::{Bounds, ParseError, Parser, Version, encode};
+use crate::server::batcher::{Answers, or_failure};
+use crate::server::resp::{Bounds, Encoder, ParseError, Parser, Version, encode};
 use crate::server::tls::{Refusal, Stream};
 use std::io;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ const TOGETHER: usize = 1024;
 /// Bytes of operations that are given to the store together at most.
 const TOGETHER_BYTES: usize = 1 << 20;
 
-/// Bytes of replies that are gathered before they are sent.
-const GATHERED: usize = 64 << 10;
+/// Bytes of replies that are gathered before they are sent. A buffer of so many has less than twice the room.
+const GATHERED: usize = SMALL / 2;
 
 /// Bytes that are read at a time.
 const READ: usize = 16 << 10;
@@ -58,6 +58,16 @@ enum Slot {
     Next(Version),
 }
 
+impl Slot {
+    /// The bytes that it holds already.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Now(reply, _) => reply.bytes(),
+            Self::Next(_) => 0,
+        }
+    }
+}
+
 pub(super) struct Connection {
     front: Arc<Front>,
     stream: Stream,
@@ -66,7 +76,7 @@ pub(super) struct Connection {
     input: Vec<u8>,
     /// What its requests and its session hold of the memory for all clients.
     held: Charge,
-    /// What its answers hold of it.
+    /// What its answers that are not the store's hold of it.
     owed: Charge,
     out: Vec<u8>,
     /// The bytes of the operations that the store is asked for.
@@ -102,6 +112,7 @@ impl Connection {
                 self.input = Vec::new();
                 self.session.forget();
                 self.held.set(0);
+                self.owed.set(0);
                 encode(&Reply::refused(end.to_string()), self.session.version(), &mut self.out);
                 // It goes away in any case.
                 drop(self.send().await);
@@ -131,6 +142,7 @@ impl Connection {
             self.account()?;
             self.answer_all().await?;
             self.send().await?;
+            self.out = Vec::new();
             if self.session.is_closing() {
                 return Err(End::Closed);
             }
@@ -200,50 +212,64 @@ impl Connection {
             return Ok(());
         }
         self.front.count(self.slots.len());
-        let answers = if self.ops.count() == 0 {
-            None
-        } else {
-            let ops = std::mem::take(&mut self.ops);
-            if ops.bytes().len() > SMALL {
-                self.asked = ops.bytes().len();
-                self.account()?;
-            }
-            let answers = self.front.batcher.run(ops).await;
-            self.asked = 0;
-            Some(answers)
-        };
+        let (slots, ops) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.ops));
+        let known: u64 = slots.iter().map(Slot::bytes).sum();
+        if !self.owed.set(usize::try_from(known).ok().filter(|bytes| *bytes > SMALL).unwrap_or(0)) {
+            // None of the operations has begun.
+            return Err(End::Full);
+        }
+        if ops.bytes().len() > SMALL {
+            self.asked = ops.bytes().len();
+            self.account()?;
+        }
+        let none = || Answers::Failed("".into());
+        let mut answers = if ops.count() == 0 { none() } else { self.front.batcher.run(ops).await };
+        self.asked = 0;
         let mut next = 0;
-        for slot in std::mem::take(&mut self.slots) {
-            match (slot, &answers) {
-                (Slot::Now(reply, version), _) => encode(&reply, version, &mut self.out),
-                (Slot::Next(version), Some(answers)) => {
+        for slot in slots {
+            match slot {
+                Slot::Now(reply, version) => self.put(&reply, version).await?,
+                Slot::Next(version) => {
+                    if let Some(rest) = answers.rest(next) {
+                        // The answers before make room for these.
+                        self.send().await?;
+                        drop(std::mem::replace(&mut answers, none()));
+                        answers = self.front.batcher.run(rest).await;
+                        next = 0;
+                    }
                     match answers.get(next) {
-                        Some(reply) => encode(reply, version, &mut self.out),
-                        None => encode(&or_failure(answers, next), version, &mut self.out),
+                        Some(reply) => self.put(reply, version).await?,
+                        None => self.put(&or_failure(&answers, next), version).await?,
                     }
                     next += 1;
                 }
-                (Slot::Next(_), None) => {}
             }
-            if self.out.len() >= GATHERED {
-                self.send().await?;
-            }
+        }
+        self.owed.set(0);
+        Ok(())
+    }
+
+    /// Encodes a reply, and sends what is gathered whenever it is enough.
+    async fn put(&mut self, reply: &Reply, version: Version) -> Result<(), End> {
+        let mut encoder = Encoder::begin(reply, version, &mut self.out);
+        while !encoder.fill(&mut self.out, GATHERED) {
+            self.send().await?;
+        }
+        if self.out.len() >= GATHERED {
+            self.send().await?;
         }
         Ok(())
     }
 
     /// Sends what is gathered. A client that takes nothing for too long is let go.
     async fn send(&mut self) -> Result<(), End> {
-        // What was executed is answered, however much the others hold.
-        self.owed.set(large(&self.out));
         let mut sent = 0;
         let slow = self.front.settings.slow;
         while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
             sent += timeout(slow, self.stream.write(rest)).await.map_err(|_| End::Slow)??;
         }
         timeout(slow, self.stream.flush()).await.map_err(|_| End::Slow)??;
-        self.out = Vec::new();
-        self.owed.set(0);
+        self.out.clear();
         Ok(())
     }
 }

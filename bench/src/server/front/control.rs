@@ -8,14 +8,15 @@ use super::Front;
 use super::session::Session;
 use super::table::Control;
 use super::time::{self, Times};
-use crate::kv::{Op, Ops, Raw, Reply, integer, natural};
+use crate::kv::{Command, Op, Ops, Raw, Reply, integer, natural};
 use around::{around, host_status, timing};
 pub(super) use backup::Begun;
-use paxos_core::{Change, Consistency, NodeId, NodeSet};
+use paxos_core::{Change, Consistency, Inadvisable, NodeId, NodeSet};
 use paxos_transport::{ChangeError, LeaveError};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use transfer::{is_forwarded, transfer};
 
 /// Executes a control command, after all requests before it.
@@ -197,7 +198,9 @@ async fn paxos(words: &[Box<[u8]>], session: &mut Session, front: &Front) -> Res
         })),
         (b"MEMBERS", []) => Ok(members(front)),
         (b"CLOCK", []) => time::show(front).await,
-        (b"CLOCK", [set, to]) if set.eq_ignore_ascii_case(b"set") => time::set(to, front).await,
+        (b"CLOCK", [set, to, force @ ..]) if set.eq_ignore_ascii_case(b"set") => {
+            time::set(to, is_forced(force)?, front).await
+        }
         (b"TRANSFER", [to, rest @ ..]) => transfer(node(to)?, is_forwarded(rest)?, front).await,
         (b"ADD", [new, force @ ..]) => change(Change::add(node(new)?), force, front).await,
         (b"REMOVE", [old, force @ ..]) => change(Change::remove(node(old)?), force, front).await,
@@ -215,9 +218,11 @@ async fn paxos(words: &[Box<[u8]>], session: &mut Session, front: &Front) -> Res
 const HELP: &[&str] = &[
     "PAXOS STATUS: what this member knows",
     "PAXOS LEADER: which member leads, and its address for clients",
-    "PAXOS MEMBERS: the processes in the cluster's file, with their present roles and addresses",
+    "PAXOS MEMBERS: the processes in the cluster's file and all others that this member knows, with their present roles and \
+     addresses",
     "PAXOS CLOCK: the store's time, this member's wall clock, how far it is ahead, and which members are ahead",
-    "PAXOS CLOCK SET ms: set the store's time, in milliseconds since 1970",
+    "PAXOS CLOCK SET ms [FORCE]: set the store's time, in milliseconds since 1970; FORCE: more than a day from this member's \
+     wall clock",
     "PAXOS TRANSFER id: hand leadership over to another member",
     "PAXOS ADD id [FORCE]: make a spare a member if it is reachable and has caught up; FORCE: at once",
     "PAXOS REMOVE id [FORCE]: remove a member for good, if the remaining ones form a quorum; FORCE: in any case",
@@ -275,17 +280,58 @@ fn members(front: &Front) -> Reply {
             Reply::text(&peer.resp),
         ])
     };
-    Reply::Array(front.settings.peers.iter().map(line).collect())
+    Reply::Array(front.processes().iter().map(line).collect())
+}
+
+/// Whether the word FORCE follows.
+fn is_forced(words: &[Box<[u8]>]) -> Result<bool, String> {
+    match words {
+        [] => Ok(false),
+        [word] if word.eq_ignore_ascii_case(b"FORCE") => Ok(true),
+        _ => Err("ERR syntax error".into()),
+    }
 }
 
 async fn change(change: Change, force: &[Box<[u8]>], front: &Front) -> Result<Reply, String> {
-    let changed = match force {
-        [] => front.member.change(change).await,
-        [word] if word.eq_ignore_ascii_case(b"FORCE") => front.member.force_change(change).await,
-        _ => return Err("ERR syntax error".into()),
+    let changed = if is_forced(force)? {
+        front.member.force_change(change).await
+    } else {
+        if let Some(new) = change.add.servers().iter().find(|new| is_unknown(*new, front)) {
+            return Err(unknown(new));
+        }
+        match front.member.change(change).await {
+            // Its own addition may have been answered elsewhere, and not be executed here yet.
+            Err(ChangeError::Inadvisable(Inadvisable::Outside)) if catches_up(front).await => {
+                front.member.change(change).await
+            }
+            changed => changed,
+        }
     };
     let slot = changed.map_err(unchanged)?;
     Ok(Reply::Int(i64::try_from(slot.index()).unwrap_or(i64::MAX)))
+}
+
+/// Whether this member has never heard of a process, and will not unless that connects: there is nothing to wait for.
+fn is_unknown(id: NodeId, front: &Front) -> bool {
+    front.settings.carrier.is_some() && front.processes().iter().all(|peer| peer.id != id)
+}
+
+fn unknown(id: NodeId) -> String {
+    format!(
+        "ERR not done: the cluster's file of this member does not name {id}, and {id} has not connected: correct the id, or \
+         start {id} as a spare, with a file that names it. FORCE does it anyway"
+    )
+}
+
+/// Has this process execute everything that was answered before, wherever that was. Returns whether it did, in time.
+async fn catches_up(front: &Front) -> bool {
+    let caught_up = async {
+        let stamp = front.clocks.stamp(&*front.member);
+        let slot = front.member.append(Command::new(&stamp, [])).await.ok()?.slot;
+        let executed = Consistency::AtLeast(slot.plus(1));
+        front.member.query(executed, Box::new(|_| ())).await.ok()
+    };
+    timeout(front.settings.patience, caught_up).await.is_ok_and(|done| done.is_some())
 }
 
 /// Returns why the members did not change, or may not have changed.
@@ -317,7 +363,7 @@ fn listed(set: NodeSet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paxos_core::{Inadvisable, Slot};
+    use paxos_core::Slot;
 
     #[test]
     fn a_change_that_is_not_made_says_what_is_missing_and_what_to_do() {

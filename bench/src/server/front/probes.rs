@@ -73,18 +73,25 @@ impl Watch {
         }
     }
 
-    /// Whether enough members answer. They do not tell a spare how far they are, so a spare only knows its connections.
-    fn reaches_quorum(&self, host_status: &HostStatus) -> bool {
-        let members = self.front.member.members();
-        if members.servers().contains(self.front.member.id()) {
-            return host_status.surroundings.quorum;
+    /// Checks that enough members answer, and that this one can send to enough of them: to hear others is not enough. A
+    /// spare is not told how far the members are, so it only knows its connections.
+    fn reaches_quorum(&self, host_status: &HostStatus) -> Result<(), &'static str> {
+        let (me, members) = (self.front.member.id(), self.front.member.members());
+        if members.servers().contains(me) && !host_status.surroundings.quorum {
+            return Err("too few members answer to form a quorum");
         }
         let peers = self.carrier.stats().peers;
-        let connected = |id: &NodeId| peers.get(id).is_some_and(|peer| peer.connected);
-        2 * members.acceptors.iter().filter(connected).count() > members.acceptors.len()
+        let reached = |id: &NodeId| *id == me || peers.get(id).is_some_and(|peer| peer.connected);
+        if 2 * members.acceptors.iter().filter(reached).count() <= members.acceptors.len() {
+            return Err(
+                "too few members are connected to form a quorum: check their addresses in the cluster's file",
+            );
+        }
+        Ok(())
     }
 
-    /// Checks that the member knows a leader (if it needs one), hears a quorum, and has executed every slot below its goal.
+    /// Checks that the member knows a leader (if it needs one), hears and
+    /// reaches a quorum, and has executed every slot below its goal.
     async fn readiness(&self) -> Result<(), String> {
         self.health().await?;
         let host_status = self.host_status().await.ok_or("the member does not answer")?;
@@ -93,9 +100,7 @@ impl Watch {
         if status.leader.is_none() && !status.leaderless {
             return Err("no leader is known".into());
         }
-        if !self.reaches_quorum(&host_status) {
-            return Err("too few members answer to form a quorum".into());
-        }
+        self.reaches_quorum(&host_status)?;
         let heard = status.heard.max(status.first_unknown).index();
         let goal = match self.goal.compare_exchange(UNSET, heard, Relaxed, Relaxed) {
             Ok(_) => heard,

@@ -62,11 +62,22 @@ pub(super) async fn show(front: &Front) -> Result<Reply, String> {
     Ok(Reply::Map(fields.into_iter().map(|(name, value)| (Reply::text(name), value)).collect()))
 }
 
-/// `PAXOS CLOCK SET ms`: answers with the previous time.
-pub(super) async fn set(to: &[u8], front: &Front) -> Result<Reply, String> {
+/// The longest distance from the wall clock to which the store's time is set without FORCE, in milliseconds. Seconds or
+/// microseconds in place of milliseconds are much farther away.
+const PLAUSIBLE: u64 = 24 * 60 * 60 * 1000;
+
+/// `PAXOS CLOCK SET ms [FORCE]`: answers with the previous time.
+pub(super) async fn set(to: &[u8], forced: bool, front: &Front) -> Result<Reply, String> {
     let to = natural(to)
         .filter(|to| i64::try_from(*to).is_ok())
         .ok_or("ERR the store's time is set to a number of milliseconds since 1970")?;
+    let wall = front.clocks.wall();
+    if !forced && to.abs_diff(wall) > PLAUSIBLE {
+        return Err(format!(
+            "ERR not done: {to} is more than a day from this member's wall clock, {wall} (both in milliseconds since 1970), \
+             and keys that are due by the new time are removed. FORCE does it anyway"
+        ));
+    }
     let mut ops = Ops::default();
     ops.push(&Op::Clock(to));
     Ok(or_failure(&front.batcher.run(ops).await, 0))

@@ -185,6 +185,7 @@ impl ServeError {
                     | StoreError::Foreign { .. }
                     | StoreError::Genesis { .. }
                     | StoreError::Empty { .. }
+                    | StoreError::NotDirectory { .. }
             ),
             Self::Died { .. } | Self::Output(_) | Self::Host(_) | Self::Io(_) => false,
         }

@@ -140,7 +140,10 @@ fn tell_moved(dir: &Path, file: &ClusterFile) {
                 );
             }
         }
-        Err(error) => tracing::warn!(%error, "it is not known who has moved: remove `addresses` in --data"),
+        Err(error) => tracing::warn!(
+            %error,
+            "cannot keep the addresses of all members in --data, so it is not noticed if one of them moves"
+        ),
     }
 }
 

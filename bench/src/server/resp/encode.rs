@@ -1,6 +1,7 @@
 //! Encodes replies and requests.
 
 use crate::kv::{Reply, Word};
+use core::slice;
 use std::io::Write;
 
 /// The version of the protocol that a client speaks.
@@ -15,32 +16,98 @@ pub enum Version {
 
 /// Appends a reply.
 pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
-    match reply {
-        Reply::Ok => out.extend_from_slice(b"+OK\r\n"),
-        Reply::Pong => out.extend_from_slice(b"+PONG\r\n"),
-        Reply::Word(word) => line(b'+', Word::text(*word), out),
-        Reply::Nil => out.extend_from_slice(if version == Version::Two { b"$-1\r\n" } else { b"_\r\n" }),
-        Reply::NilArray => {
-            out.extend_from_slice(if version == Version::Two { b"*-1\r\n" } else { b"_\r\n" });
-        }
-        Reply::Int(n) => head(b':', *n, out),
-        Reply::Bulk(bytes) => bulk(bytes, out),
-        Reply::Array(parts) => {
-            length(b'*', parts.len(), out);
-            for part in parts {
-                encode(part, version, out);
+    Encoder::begin(reply, version, out).fill(out, usize::MAX);
+}
+
+/// Encodes a reply piece by piece, so that a client that does not read a long one has little of it in memory.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    version: Version,
+    /// What is still to be encoded, innermost last.
+    left: Vec<Left<'a>>,
+}
+
+#[derive(Debug)]
+enum Left<'a> {
+    Bytes(&'a [u8]),
+    Parts(slice::Iter<'a, Reply>),
+    Pairs(slice::Iter<'a, (Reply, Reply)>),
+    Value(&'a Reply),
+}
+
+/// The longest bytes that are encoded in one step.
+const STEP: usize = 4 << 10;
+
+impl<'a> Encoder<'a> {
+    /// Appends the beginning of a reply.
+    pub fn begin(reply: &'a Reply, version: Version, out: &mut Vec<u8>) -> Self {
+        let mut encoder = Self { version, left: Vec::new() };
+        encoder.put(reply, out);
+        encoder
+    }
+
+    /// Appends more of the reply until `out` has `most` bytes, or some kilobytes more. Returns whether that was all.
+    pub fn fill(&mut self, out: &mut Vec<u8>, most: usize) -> bool {
+        while let Some(left) = self.left.pop() {
+            if out.len() >= most {
+                self.left.push(left);
+                return false;
+            }
+            match left {
+                Left::Bytes(bytes) => {
+                    let (now, later) = bytes.split_at(bytes.len().min(most - out.len()));
+                    out.extend_from_slice(now);
+                    if later.is_empty() {
+                        out.extend_from_slice(b"\r\n");
+                    } else {
+                        self.left.push(Left::Bytes(later));
+                    }
+                }
+                Left::Parts(mut parts) => {
+                    if let Some(part) = parts.next() {
+                        self.left.push(Left::Parts(parts));
+                        self.put(part, out);
+                    }
+                }
+                Left::Pairs(mut pairs) => {
+                    if let Some((name, value)) = pairs.next() {
+                        self.left.extend([Left::Pairs(pairs), Left::Value(value)]);
+                        self.put(name, out);
+                    }
+                }
+                Left::Value(value) => self.put(value, out),
             }
         }
-        Reply::Map(pairs) => {
-            let (mark, each) = if version == Version::Two { (b'*', 2) } else { (b'%', 1) };
-            length(mark, pairs.len() * each, out);
-            for (name, value) in pairs {
-                encode(name, version, out);
-                encode(value, version, out);
+        true
+    }
+
+    /// Appends a reply; of a long one, only the beginning.
+    fn put(&mut self, reply: &'a Reply, out: &mut Vec<u8>) {
+        let two = self.version == Version::Two;
+        match reply {
+            Reply::Ok => out.extend_from_slice(b"+OK\r\n"),
+            Reply::Pong => out.extend_from_slice(b"+PONG\r\n"),
+            Reply::Word(word) => line(b'+', Word::text(*word), out),
+            Reply::Nil => out.extend_from_slice(if two { b"$-1\r\n" } else { b"_\r\n" }),
+            Reply::NilArray => out.extend_from_slice(if two { b"*-1\r\n" } else { b"_\r\n" }),
+            Reply::Int(n) => head(b':', *n, out),
+            Reply::Bulk(bytes) if bytes.len() > STEP => {
+                length(b'$', bytes.len(), out);
+                self.left.push(Left::Bytes(bytes));
             }
+            Reply::Bulk(bytes) => bulk(bytes, out),
+            Reply::Array(parts) => {
+                length(b'*', parts.len(), out);
+                self.left.push(Left::Parts(parts.iter()));
+            }
+            Reply::Map(pairs) => {
+                let (mark, each) = if two { (b'*', 2) } else { (b'%', 1) };
+                length(mark, pairs.len() * each, out);
+                self.left.push(Left::Pairs(pairs.iter()));
+            }
+            Reply::Error(fault) => line(b'-', &fault.to_string(), out),
+            Reply::Refused(text) => line(b'-', text, out),
         }
-        Reply::Error(fault) => line(b'-', &fault.to_string(), out),
-        Reply::Refused(text) => line(b'-', text, out),
     }
 }
 

@@ -210,3 +210,21 @@ proptest! {
 
 /// How many bytes may be held beyond the limit before a request is refused as too long.
 const HEADROOM: usize = 64;
+
+#[test]
+fn a_long_reply_is_encoded_piece_by_piece() {
+    let long = || Reply::Bulk(vec![b'x'; 100_000].into());
+    let pairs = vec![(Reply::text("a"), long()), (long(), Reply::Array(vec![Reply::Int(1); 5000]))];
+    let reply = Reply::Array(vec![Reply::Ok, long(), Reply::Map(pairs), Reply::Nil]);
+    for version in [Version::Two, Version::Three] {
+        let (mut whole, mut pieces, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        encode(&reply, version, &mut whole);
+        let mut encoder = Encoder::begin(&reply, version, &mut out);
+        while !encoder.fill(&mut out, 1000) {
+            assert!((1000..1000 + 5000).contains(&out.len()), "{}", out.len());
+            pieces.append(&mut out);
+        }
+        pieces.append(&mut out);
+        assert!(pieces == whole && whole.len() > 300_000, "{version:?}");
+    }
+}

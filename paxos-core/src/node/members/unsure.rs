@@ -40,14 +40,13 @@ impl<P: Protocol> Node<P> {
             && self.chosen.first_unknown() == Slot(0)
             && self.noted.0.highest == Ballot::default();
         let config = &self.setup.config;
-        let (servers, elections) = if is_blank {
-            (config.servers().union(config.spares), ELECTIONS)
-        } else {
-            (self.members.servers, 1)
-        };
-        let others = servers.without(self.members.me);
+        // The roles are told of the epochs of the log when the wait is over.
+        let members = self.chosen.epochs().map_or(config.servers(), |epochs| epochs.everyone().servers());
+        let (asked, elections) =
+            if is_blank { (config.servers().union(config.spares), ELECTIONS) } else { (members, 1) };
+        let others = asked.without(self.members.me);
         let Some(election) = config.timeouts.election else { return };
-        if self.members.servers.contains(self.setup.id) && !others.is_empty() {
+        if members.contains(self.setup.id) && !others.is_empty() {
             // Its own clients give up meanwhile only if they would have done so in half the time.
             let most = config.timeouts.give_up.map_or(Duration::MAX, |give_up| give_up / 2);
             let until = self.now.after(election.saturating_mul(elections).min(most));

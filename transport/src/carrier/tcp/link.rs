@@ -2,6 +2,7 @@
 //! Large messages go in parts, and small ones between the parts, so that no heartbeat waits behind megabytes.
 
 mod queue;
+mod resolve;
 mod write;
 
 use super::Shared;
@@ -14,9 +15,10 @@ use core::future::ready;
 use core::sync::atomic::{AtomicBool, Ordering};
 use paxos_core::NodeId;
 use queue::Queue;
+use resolve::Unresolved;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -137,9 +139,10 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
     let mut reached = false;
     // Whether the log says that the peer did not answer in time, since it was last reached.
     let mut late = false;
+    let mut unresolved = Unresolved::default();
     while !peer.gone.load(Ordering::Relaxed) {
         let begun = Instant::now();
-        let failure = match connect(&shared, &peer).await {
+        let failure = match connect(&shared, &peer, &mut unresolved).await {
             Ok((reader, writer)) => {
                 shared.counts.connected.add(1);
                 shared.counts.forgive(Who::Node(peer.id));
@@ -208,10 +211,14 @@ fn delays(shared: &Shared) -> ExponentialBackoff {
 }
 
 /// Connects, and completes the handshake.
-async fn connect(shared: &Shared, peer: &Peer) -> Result<(Reader, Writer), Failure> {
+async fn connect(
+    shared: &Shared,
+    peer: &Peer,
+    unresolved: &mut Unresolved,
+) -> Result<(Reader, Writer), Failure> {
     let limits = &shared.options.limits;
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let addresses = timeout(limits.handshake, lookup_host(peer.address())).await.map_err(late)??;
+    let addresses = unresolved.resolve(peer.id, &peer.address(), limits.handshake).await?;
     let mut reached = Err(io::Error::from(io::ErrorKind::NotFound));
     for address in addresses {
         reached = timeout(limits.connect, TcpStream::connect(address)).await.map_err(late).flatten();

@@ -1,6 +1,7 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
+use super::harmless;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
@@ -149,11 +150,8 @@ fn keep(intake: &mut Intake, piece: SnapshotPiece) -> Done {
         }
         // This is harmless: the process only stays behind the others, and what it has promised is on disk.
         Err(error) => {
-            // What the store advises is for writes that end the process.
-            let reason: &dyn core::error::Error =
-                if let StorageError::Write(reason) = &error { reason } else { &error };
             tracing::error!(
-                error = %reason,
+                error = %harmless(&error),
                 "cannot keep the snapshot of a peer, so this member stays behind: free or repair the disk; it is fetched again \
                  in {AGAIN:?}"
             );

@@ -1,6 +1,6 @@
 //! Writes states down beside the host, to disk where the store does so, so that installing the snapshot is quick.
 
-use super::Beside;
+use super::{Beside, harmless};
 use crate::host::HostError;
 use crate::storage::{Stage, Storage, StorageError};
 use core::time::Duration;
@@ -30,7 +30,7 @@ impl Scribe {
         match self.work.done().await {
             Some(Ok(snapshot)) => Ok(Some(snapshot)),
             Some(Err(error)) => {
-                tracing::error!(%error, "cannot take a snapshot, so the log grows: free or repair the disk");
+                tracing::error!(error = %harmless(&error), "cannot take a snapshot, so the log grows: free or repair the disk");
                 Ok(None)
             }
             None => Err(HostError::Panicked),

@@ -15,6 +15,12 @@ pub enum StoreError {
         /// The error of the system.
         source: io::Error,
     },
+    /// What is named is a file.
+    #[error("{path} is not a directory: name the directory of a member's store", path = path.display())]
+    NotDirectory {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process has the directory open.
     #[error("{path} is used by another process: stop that one first", path = path.display())]
     Locked {
@@ -106,6 +112,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error without what to do about it, if another error says that.
+    pub(super) fn into_cause(self) -> io::Error {
+        if let Self::Io { path, source } = self {
+            return io::Error::new(source.kind(), format!("{}: {source}", path.display()));
+        }
+        io::Error::other(self)
+    }
+
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }

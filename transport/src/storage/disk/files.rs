@@ -110,6 +110,9 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::Empty { path: dir.to_owned() });
             }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(StoreError::NotDirectory { path: dir.to_owned() });
+            }
             opened => opened.map_err(StoreError::io(&path))?,
         };
         match lock.try_lock() {

@@ -69,6 +69,7 @@ async fn cannot_begin(mut store: impl Storage<Protocol>) {
     assert!(matches!(error, StorageError::Write(_)), "{error}");
     let said = error.to_string();
     assert!(said.contains("free or repair the disk, then restart"), "{said}");
+    assert_eq!(said.matches("repair").count(), 1, "advice that is given twice: {said}");
     assert!(!said.contains("from a copy") && !said.contains("new member"), "{said}");
 }
 

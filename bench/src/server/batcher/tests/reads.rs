@@ -40,6 +40,18 @@ async fn a_read_that_the_member_has_begun_is_not_sent_through_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_at_a_spare_goes_through_the_log_at_once() {
+    let spare = Arc::into_inner(member(b"v", Expiry::Never, Duration::ZERO)).expect("the only one");
+    let spare = Arc::new(Fake { outside: true, ..spare });
+    for (consistency, commands) in [(Consistency::Local, 0), (Consistency::Confirmed, 1)] {
+        let batcher = open(&spare, consistency, &Account::new(1 << 30));
+        let begun = Instant::now();
+        assert_eq!(or_failure(&batcher.run(get()).await, 0), Reply::text("v"));
+        assert_eq!((begun.elapsed(), spare.commands.load(Relaxed)), (Duration::ZERO, commands));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn local_reads_take_a_key_that_is_due_for_absent_and_propose_nothing() {
     for (consistency, commands) in [(Consistency::Local, 0), (Consistency::Confirmed, 1)] {
         let member = member(b"v", Expiry::After(5), Duration::ZERO);
@@ -83,24 +95,57 @@ async fn the_reads_of_a_pipeline_copy_no_more_than_one_answer_may_hold() {
     assert!(bytes(&answers, 100) > 100 << 20, "{}", bytes(&answers, 100));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_are_charged_until_they_are_sent() {
     let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
     let account = Account::new(5 << 20);
     let batcher = open(&member, Consistency::Confirmed, &account);
     let three = || ops((0..3).map(|_| most_of_it()));
-    let first = batcher.run(three()).await;
-    assert!(matches!(first, Answers::Own(..)), "{}", first.failure());
-    let second = batcher.run(three()).await;
-    assert!(second.failure().starts_with("TRYAGAIN not done"), "{}", second.failure());
-    drop(first);
-    let third = batcher.run(three()).await;
-    assert!(matches!(third, Answers::Own(..)), "{}", third.failure());
+    let mut first = batcher.run(three()).await;
+    assert!(first.get(2).is_some() && first.rest(3).is_none(), "{}", first.failure());
+    let mut second = batcher.run(three()).await;
+    assert_eq!((second.get(0).is_some(), second.get(1)), (true, None), "there is room for one");
+    let rest = second.rest(1).expect("two are left");
+    assert_eq!(rest.count(), 2);
+    let begun = Instant::now();
+    let refused = batcher.run(three()).await;
+    assert!(refused.failure().starts_with("TRYAGAIN not done"), "{}", refused.failure());
+    assert_eq!(begun.elapsed().as_secs(), PATIENCE.as_secs(), "it has waited for room");
+    drop((first, second));
+    let mut third = batcher.run(rest).await;
+    assert!(third.get(1).is_some() && third.rest(2).is_none(), "{}", third.failure());
     drop(third);
     // The answers to writes cannot be refused, but they count as well.
     let written = batcher.run(ops([Op::Clear, Op::Delete(Vec::new())])).await;
     assert!(account.holder().set(5 << 20), "small answers do not count");
     drop(written);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_waits_until_there_is_room_for_its_answer() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let account = Account::new(2 << 20);
+    let batcher = open(&member, Consistency::Confirmed, &account);
+    let unread = batcher.run(ops([most_of_it()])).await;
+    let (begun, waits) = (Instant::now(), batcher.clone());
+    let waiting = tokio::spawn(async move { waits.run(ops([most_of_it()])).await.get(0).is_some() });
+    sleep(PATIENCE / 2).await;
+    assert!(!waiting.is_finished());
+    drop(unread);
+    assert!(waiting.await.expect("no panic"));
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_value_that_nobody_reads_is_charged_once() {
+    let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
+    let account = Account::new(8 << 20);
+    let batcher = open(&member, Consistency::Confirmed, &account);
+    let mut unread = Vec::new();
+    for _ in 0..50 {
+        unread.push(batcher.run(ops([Op::Get(Raw(b"key"))])).await);
+    }
+    assert!(unread.iter().all(|answers| answers.get(0).is_some()));
 }
 
 #[tokio::test]

@@ -175,10 +175,18 @@ async fn an_operator_sees_the_time_and_sets_it() {
     let cluster = Cluster::start(&store, 10 * DAY).await;
     let front = cluster.0[1].front();
     for wrong in ["", "-1", "now", "9223372036854775808"] {
-        assert!(set(wrong.as_bytes(), front).await.is_err(), "{wrong}");
+        assert!(set(wrong.as_bytes(), true, front).await.is_err(), "{wrong}");
+    }
+    let to = 11 * DAY;
+    assert!(matches!(set(to.to_string().as_bytes(), false, front).await, Ok(Reply::Int(_))));
+    // Seconds and microseconds are mistakes.
+    for wrong in [10 * DAY / 1000, 10 * DAY * 1000] {
+        let refused = set(wrong.to_string().as_bytes(), false, front).await.expect_err("it is far away");
+        assert!(refused.contains("more than a day from this member's wall clock"), "{refused}");
     }
     let to = 12 * DAY;
-    assert!(matches!(set(to.to_string().as_bytes(), front).await, Ok(Reply::Int(_))));
+    assert!(set(to.to_string().as_bytes(), false, front).await.is_err());
+    assert!(matches!(set(to.to_string().as_bytes(), true, front).await, Ok(Reply::Int(_))));
     let Ok(Reply::Map(fields)) = show(front).await else { panic!("a map") };
     assert!(fields.contains(&(Reply::text("store_ms"), Reply::Int(to.cast_signed()))), "{fields:?}");
 }
