@@ -230,9 +230,10 @@ fn no_change_stops_the_cluster_for_longer_than_an_election() {
     world.links = Links::constant(ms(1));
     let mut sim = travel(world, long_way(), 200, |_, _, _| {});
     sim.run_until(Sim::all_answered).unwrap_or_else(|breach| panic!("{breach}"));
-    // Commands come every 20 ms. A process campaigns after at most twice the shortest timeout of 100 ms.
+    // Commands come every 20 ms. A process campaigns after at most twice the shortest timeout of 100 ms. The first one
+    // has to ask the spares before, for a round trip of 2 ms, and its campaign takes another one.
     let longest = sim.commands().iter().filter_map(paxos_transport::sim::Submitted::latency).max();
-    assert!(longest.is_some_and(|longest| longest < ms(200)), "{longest:?}");
+    assert!(longest.is_some_and(|longest| longest < ms(204)), "{longest:?}");
     let usual = |c: &&paxos_transport::sim::Submitted<u64>| c.latency().is_some_and(|d| d <= ms(10));
     let (all, usual) = (sim.commands().len(), sim.commands().iter().filter(usual).count());
     assert!(usual * 10 > all * 9, "{usual} of {all} commands take a few messages");

@@ -18,7 +18,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 
 /// The version of the whole wire format: frames, handshake, and the encoding of messages.
-pub const WIRE_VERSION: u8 = 7;
+pub const WIRE_VERSION: u8 = 8;
 
 /// The length of a header, in bytes.
 pub(super) const HEADER: usize = 16;
