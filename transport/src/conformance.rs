@@ -260,6 +260,7 @@ macro_rules! __conformance_suite {
                 a_process_believes_whoever_remembers_more_writes_than_it_has_made
                 a_member_that_begins_votes_when_all_others_have_recognized_it
                 a_process_that_begins_is_answered_by_all_that_have_met_it
+                a_member_that_joined_waits_for_the_members_that_its_log_names
             }
             writing {
                 a_phase_2a_leaves_while_its_senders_own_vote_is_being_written

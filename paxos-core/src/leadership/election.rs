@@ -170,6 +170,13 @@ impl<P: Protocol> Leader<P> for Election {
         Self::new(setup, now, restarted)
     }
 
+    fn on_recognized(&mut self, now: Time) {
+        self.heard = now;
+        if !self.mandate && self.is_elected() {
+            self.wake = self.election_timeout(now);
+        }
+    }
+
     fn on_ballot(&mut self, now: Time, ballot: Ballot) {
         self.follow(now, ballot);
     }

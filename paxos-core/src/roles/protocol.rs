@@ -297,6 +297,8 @@ pub struct Standing {
 pub trait Leader<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     /// Creates the role at the start of a process.
     fn new(setup: &Setup<P::Options>, now: Time, restarted: bool) -> Self;
+    /// Handles the end of a time in which the process heard nobody: see [`crate::Message::Recognize`].
+    fn on_recognized(&mut self, now: Time);
     /// Handles a proposer's message in `ballot` that was accepted here, or refused because of `ballot`.
     fn on_ballot(&mut self, now: Time, ballot: Ballot);
     /// Handles a heartbeat of the leader of `ballot`.

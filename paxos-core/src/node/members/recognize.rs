@@ -194,11 +194,14 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Answers a process that has begun. If another store is remembered, that was told when the process was met.
+    /// Answers a process that has begun. Whoever asks takes itself for a member, also if it is not known here as one yet; and of
+    /// one that is, another store has been spoken of when the process was met.
     pub(in crate::node) fn on_recognize(&mut self, from: NodeId, store: Incarnation) {
-        let known = self.recognition.known.get(&from);
-        if known.is_some_and(|known| known.store.continues(store)) {
+        let Some(&Known { store: known, .. }) = self.recognition.known.get(&from) else { return };
+        if known.continues(store) {
             self.send(To::One(from), Message::Recognized { store });
+        } else if let Some(Amnesia::Older { .. }) = Amnesia::between(from, known, store) {
+            self.send(To::One(from), Message::Forgotten { store, known });
         }
     }
 
@@ -224,11 +227,12 @@ impl<P: Protocol> Node<P> {
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
         let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
         // A process with an empty or an old disk knows only the members that the cluster began with, or once had, and others may
-        // have joined since. One that has written less than others remember can only be wrong. If it has written more, the other
-        // one may remember another cluster of the same name.
+        // have joined since. An older copy of a store, and a store that has made fewer writes than others remember, can only be wrong.
+        // If another store has made more, the other process may remember another cluster of the same name.
         let members = self.setup.config.acceptors().union(self.setup.config.proposers);
+        let is_older = matches!(amnesia, Amnesia::Older { .. });
         let has_written_less = own.mark.writes <= known.mark.writes;
-        if members.contains(from) || has_written_less {
+        if members.contains(from) || is_older || has_written_less {
             self.recognition.amnesia = Some(amnesia);
         } else if self.recognition.contradicting.insert(from) {
             self.recognition.noticed.push(Amnesia::Contradicts { node: from });

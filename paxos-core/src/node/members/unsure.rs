@@ -2,85 +2,105 @@
 //!
 //! A member that starts for the first time and one whose disk was lost look alike from inside, and so do a restarted member and
 //! one whose disk was restored from a copy. The others know: each of them has met the store that the process wrote to. So a member
-//! promises, votes and leads only when all others have answered its question ([`Message::Recognize`]), or when it has waited for
-//! a while, since not all of them need to run. A member with an empty disk asks every process of its configuration, and waits for
-//! longer: the members that the cluster began with may all be gone, or lose their disks together, and those that have joined since
-//! know better ([`Node::on_forgotten`]). This is no proof, since an answer may take longer or none of those that run may know. It
-//! closes the time in which a process that has forgotten is counted by others that never met its later state.
+//! promises, votes and leads only when all other members have answered its question ([`Message::Recognize`]), or when it has asked
+//! several times, since not all of them need to run. A member with an empty disk waits for every process of its configuration, and
+//! for longer: the members that the cluster began with may all be gone, or lose their disks together, and those that have joined
+//! since know better ([`Node::on_forgotten`]). This is no proof, since an answer may take longer, or none of those that run may know.
+//! It closes the time in which a process that has forgotten is counted by others that never met its later state.
 
 use super::recognize::Recognition;
-use crate::{Ballot, Event, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To};
+use crate::{Ballot, Event, Incarnation, Leader, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To};
 use core::time::Duration;
 
-/// For how many election timeouts a member with an empty disk waits. With another one, it waits for one.
-const ELECTIONS: u32 = 3;
+/// How often a member with an empty disk asks: three times in each of three election timeouts.
+const BLANK: u32 = 9;
 
-/// How often it asks in an election timeout.
-const TIMES: u32 = 3;
+/// How often one with another disk asks, in half an election timeout: a leader that needs its answers steps down after one.
+const KEPT: u32 = 3;
 
+/// A process that waits to hear whether it had another disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Unsure {
-    unheard: NodeSet,
+    /// Whether its disk is empty.
+    blank: bool,
+    answered: NodeSet,
+    /// When it asks again, or gives up.
     again: Time,
-    until: Time,
+    /// How often it asks before it gives up. What is counted are questions, not time: the process may execute a long log
+    /// before the first one leaves.
+    left: u32,
 }
 
 impl<P: Protocol> Node<P> {
     /// Tells the node which store its records go to, in which incarnation, and its number of writes. Must be called
     /// before anything else happens, and whenever a write is durable. Without it, the others cannot notice that this
     /// process has forgotten.
+    ///
+    /// A member with election timeouts then hears nobody and says nothing until the others have recognized the store, or have not
+    /// answered for some time ([`Message::Recognize`]).
     pub fn tell_store(&mut self, store: Incarnation) {
-        if self.recognition.own.replace(store).is_none() {
-            self.ask_about_itself();
+        if self.recognition.own.replace(store).is_some() || self.setup.config.timeouts.election.is_none() {
+            return;
         }
+        let blank = self.settled == Slot(0)
+            && self.chosen.first_unknown() == Slot(0)
+            && self.noted.0.highest == Ballot::default();
+        let me = self.members.me;
+        // A process with a log may be a member by what it has yet to execute.
+        if self.those_who_vote().intersection(me) == me || !blank && self.acceptor.is_some() {
+            // The log is executed before the next moment, so that the process knows whom to ask.
+            let again = self.now.after(Duration::from_nanos(1));
+            let left = if blank { BLANK } else { KEPT };
+            self.recognition.unsure = Some(Unsure { blank, answered: NodeSet::EMPTY, again, left });
+        }
+    }
+
+    fn those_who_vote(&self) -> NodeSet {
+        let config = &self.setup.config;
+        self.chosen.epochs().map_or(config.acceptors().union(config.proposers), |epochs| {
+            let everyone = epochs.everyone();
+            everyone.acceptors.union(everyone.proposers)
+        })
+    }
+
+    /// Those of the first configuration, and the spares.
+    fn those_of_the_configuration(&self) -> NodeSet {
+        self.built.config.servers().union(self.built.config.spares)
+    }
+
+    /// Whether it still waits for somebody.
+    fn is_unsure(&self, unsure: Unsure) -> bool {
+        let known = if unsure.blank { self.those_of_the_configuration() } else { NodeSet::EMPTY };
+        let needed = self.those_who_vote().union(known).without(self.members.me);
+        !needed.without(unsure.answered).is_empty()
     }
 
     fn ask_about_itself(&mut self) {
-        let is_blank = self.settled == Slot(0)
-            && self.chosen.first_unknown() == Slot(0)
-            && self.noted.0.highest == Ballot::default();
-        let config = &self.setup.config;
-        // The roles are told of the epochs of the log when the wait is over.
-        let members = self.chosen.epochs().map_or(config.servers(), |epochs| epochs.everyone().servers());
-        let (asked, elections) =
-            if is_blank { (config.servers().union(config.spares), ELECTIONS) } else { (members, 1) };
-        let others = asked.without(self.members.me);
-        let Some(election) = config.timeouts.election else { return };
-        if members.contains(self.setup.id) && !others.is_empty() {
-            // Its own clients give up meanwhile only if they would have done so in half the time.
-            let most = config.timeouts.give_up.map_or(Duration::MAX, |give_up| give_up / 2);
-            let until = self.now.after(election.saturating_mul(elections).min(most));
-            self.recognition.unsure = Some(Unsure { unheard: others, again: self.now, until });
-            self.ask_again();
-        }
-    }
-
-    /// Asks those that have not answered. They may not have been connected before.
-    fn ask_again(&mut self) {
-        let every = self.setup.config.timeouts.election.unwrap_or_default() / TIMES;
+        let everyone =
+            self.those_who_vote().union(self.those_of_the_configuration()).without(self.members.me);
         let Recognition { own: Some(store), unsure: Some(unsure), .. } = &mut self.recognition else {
             return;
         };
-        if unsure.again <= self.now {
-            unsure.again = self.now.after(every);
-            let (store, unheard) = (*store, To::Each(unsure.unheard));
-            self.send(unheard, Message::Recognize { store });
-        }
+        let timeouts = &self.setup.config.timeouts;
+        let election = timeouts.election.unwrap_or_default();
+        let (wait, times) = if unsure.blank { (election * 3, BLANK) } else { (election / 2, KEPT) };
+        // The clients of others give up meanwhile only if they would have done so in half the time.
+        let wait = timeouts.give_up.map_or(wait, |give_up| wait.min(give_up / 2));
+        unsure.left -= 1;
+        unsure.again = self.now.after(wait / times);
+        let (store, unheard) = (*store, To::Each(everyone.without(unsure.answered)));
+        self.send(unheard, Message::Recognize { store });
     }
 
     /// When the process that waits has something to do; none if it does not wait.
     #[inline]
     pub(in crate::node) fn unsure_until(&self) -> Option<Time> {
-        self.recognition.unsure.map(|unsure| unsure.until.min(unsure.again))
+        self.recognition.unsure.map(|unsure| unsure.again)
     }
 
-    /// Returns the event if it is to be handled: the process waits no longer, or it is about stores.
+    /// Returns the event if it is to be handled while the process waits: it is about stores.
     #[cold]
     pub(in crate::node) fn wait_for_others(&mut self, event: Event<P>) -> Option<Event<P>> {
-        if self.recognition.unsure.is_none_or(|unsure| unsure.until <= self.now) {
-            self.recognition.unsure = None;
-            return Some(event);
-        }
         match &event {
             Event::Met { .. }
             | Event::Message {
@@ -88,7 +108,15 @@ impl<P: Protocol> Node<P> {
                 ..
             } => return Some(event),
             Event::Message { .. } => self.noted.0.counters.ignored += 1,
-            Event::Timeout => self.ask_again(),
+            Event::Timeout => {
+                if let Some(unsure) = self.recognition.unsure.filter(|unsure| unsure.again <= self.now) {
+                    if unsure.left > 0 && self.is_unsure(unsure) {
+                        self.ask_about_itself();
+                    } else {
+                        self.end_wait();
+                    }
+                }
+            }
         }
         None
     }
@@ -98,8 +126,17 @@ impl<P: Protocol> Node<P> {
         if self.recognition.own.is_some_and(|own| own.continues(store))
             && let Some(unsure) = &mut self.recognition.unsure
         {
-            unsure.unheard.remove(from);
-            self.recognition.unsure.take_if(|unsure| unsure.unheard.is_empty());
+            unsure.answered.insert(from);
+            let unsure = *unsure;
+            if !self.is_unsure(unsure) {
+                self.end_wait();
+            }
         }
+    }
+
+    /// What the process would have heard meanwhile, it has not heard.
+    fn end_wait(&mut self) {
+        self.recognition.unsure = None;
+        self.leader.on_recognized(self.now);
     }
 }

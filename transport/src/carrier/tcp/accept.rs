@@ -139,6 +139,9 @@ async fn understand(
             if let Some(address) = &hello.address {
                 shared.set_peer(hello.from, address.clone(), false);
             }
+            if let Some(peer) = shared.peers.read().unwrap_or_else(PoisonError::into_inner).get(&hello.from) {
+                peer.runs();
+            }
             Ok((hello, reader, writer))
         }
         Err(failure) => {

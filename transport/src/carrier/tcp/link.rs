@@ -42,6 +42,8 @@ pub(super) struct Peer {
     told: AtomicBool,
     /// Notifies the task that it must reconnect or end.
     changed: Notify,
+    /// Notifies the task that the peer runs.
+    alive: Notify,
     gone: AtomicBool,
     small: Queue,
     /// Messages of more than [`PART`] bytes. They have their own limit, so that no heartbeat is dropped because of
@@ -59,6 +61,7 @@ impl Peer {
             address: Mutex::new(address),
             told: AtomicBool::new(told),
             changed: Notify::new(),
+            alive: Notify::new(),
             gone: AtomicBool::new(false),
             small,
             large,
@@ -103,6 +106,12 @@ impl Peer {
     /// Reconnects with a new greeting.
     pub(super) fn greet_again(&self) {
         self.changed.notify_one();
+    }
+
+    /// Ends the pause before the next attempt to connect: the peer has just connected to this process, and may wait for
+    /// an answer.
+    pub(super) fn runs(&self) {
+        self.alive.notify_waiters();
     }
 
     pub(super) fn forget(&self) {
@@ -196,6 +205,7 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
         tokio::select! {
             () = sleep(pause) => {}
             () = peer.changed.notified() => {}
+            () = peer.alive.notified() => {}
         }
     }
 }

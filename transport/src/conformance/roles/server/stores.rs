@@ -124,6 +124,12 @@ pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Test
         assert_eq!(server.node.amnesia().is_some(), believed, "{from} {writes}");
         assert_eq!(server.node.noticed().is_some(), !believed, "{from} {writes}");
     }
+    // Its own store can have no other owner, however much was written since it was copied.
+    let mut server = Server::new(facts, config(), N0);
+    let own = Incarnation { opened: 21, nonce: 2, ..after(9, 60) };
+    server.node.tell_store(own);
+    server.hear(NodeId(5), Message::Forgotten { store: own, known: after(9, 40) });
+    assert!(server.node.amnesia().is_some());
 }
 
 /// It might have had another disk, and made promises: as well one that starts with an empty disk as one whose disk might be an
@@ -131,8 +137,8 @@ pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Test
 pub fn a_member_that_begins_votes_when_all_others_have_recognized_it<P: Tested>(facts: &Facts<P>) {
     let mut config = config();
     config.timeouts.election = Some(PATIENCE);
-    let own = after(9, 50);
-    for (is_blank, elections) in [(true, 3), (false, 1)] {
+    let (own, others) = (after(9, 50), [N0, N1].into_iter().collect());
+    for (is_blank, wait) in [(true, PATIENCE * 3), (false, PATIENCE / 2)] {
         let begun = || {
             let mut server = Server::new(facts, config.clone(), N2);
             let question = server.question(N0, Ballot::default(), 0);
@@ -141,7 +147,8 @@ pub fn a_member_that_begins_votes_when_all_others_have_recognized_it<P: Tested>(
                 server.restart();
             }
             server.node.tell_store(own);
-            assert!(server.settle().iter().any(asks::<P>), "it asks the others");
+            server.settle();
+            assert!(asks(&ask(&mut server), others), "it asks the others");
             (server, question)
         };
         let (mut server, question) = begun();
@@ -160,24 +167,54 @@ pub fn a_member_that_begins_votes_when_all_others_have_recognized_it<P: Tested>(
         }
         // They need not all run.
         let (mut server, question) = begun();
-        assert!(!promises(&server.hear(N0, question.clone())));
-        let end = NOW.after(elections * PATIENCE);
-        while let Some(at) = server.node.deadline().filter(|at| *at < end) {
-            assert!(server.wake(at).iter().any(asks::<P>), "it asks again");
+        let end = loop {
+            let at = server.node.deadline().expect("it does not wait for ever");
             assert!(!promises(&server.hear_at(at, N0, question.clone())));
-        }
-        server.wake(end);
+            if !asks(&server.wake(at), others) {
+                break at;
+            }
+        };
+        assert!(end.since(NOW) <= wait && end.since(NOW) > wait * 9 / 10, "{end:?}");
         assert!(promises(&server.hear_at(end, N0, question)));
-        // One of them remembers another disk.
-        let (mut server, _) = begun();
-        server.hear(N1, Message::Forgotten { store: own, known: store(7) });
-        assert!(server.node.amnesia().is_some());
+        // One of them remembers another disk, or a later state of it.
+        for known in [store(7), Incarnation { opened: 60, ..after(9, 60) }] {
+            let (mut server, _) = begun();
+            server.hear(N1, Message::Forgotten { store: own, known });
+            assert!(server.node.amnesia().is_some());
+        }
     }
 }
 
-/// Whether a process asks the others whether they remember another store.
-fn asks<P: Tested>((to, message): &(To, Message<P>)) -> bool {
-    matches!(message, Message::Recognize { .. }) && *to == To::Each([N0, N1].into_iter().collect())
+/// The moment comes at which it has something to do.
+fn ask<P: Tested>(server: &mut Server<'_, P>) -> Said<P> {
+    let at = server.node.deadline().expect("it asks");
+    server.wake(at)
+}
+
+/// Whether a process asks these whether they remember another store.
+fn asks<P: Tested>(said: &Said<P>, others: NodeSet) -> bool {
+    said.iter().any(|(to, message)| matches!(message, Message::Recognize { .. }) && *to == To::Each(others))
+}
+
+/// A process's first configuration may be outdated, and its disk need not hold a snapshot that names the present members.
+pub fn a_member_that_joined_waits_for_the_members_that_its_log_names<P: Tested>(facts: &Facts<P>) {
+    let n3 = NodeId(3);
+    let mut config = config();
+    config.timeouts.election = Some(PATIENCE);
+    config.limits.snapshot = 0;
+    config.spares = NodeSet::only(n3);
+    let Some(mut server) = Server::changing(facts, config, n3) else { return };
+    server.hear(N0, told(0, [change(50, Change::replace(N2, n3)), entry(1), entry(2), entry(3)]));
+    server.restart();
+    let own = after(9, 50);
+    server.node.tell_store(own);
+    server.settle();
+    assert!(asks(&ask(&mut server), [N0, N1, N2].into_iter().collect()), "former members may know better");
+    let question = server.question(N0, Ballot::default(), 4);
+    for (from, promised) in [(N2, false), (N0, false), (N1, true)] {
+        server.give(from, Message::Recognized { store: own });
+        assert_eq!(promises(&server.hear(N0, question.clone())), promised, "{from}");
+    }
 }
 
 /// Also one that waits for answers itself. Whoever remembers another store has said so when it met the process.
@@ -195,4 +232,9 @@ pub fn a_process_that_begins_is_answered_by_all_that_have_met_it<P: Tested>(fact
     assert!(answers(&server.hear(N1, Message::Recognize { store: first }), first));
     meet(&mut server, N1, other);
     assert!(!answers(&server.hear(N1, Message::Recognize { store: other }), other));
+    // The process takes itself for a member. That it is one is not known here yet.
+    let (n5, older) = (NodeId(5), Incarnation { nonce: 2, ..after(1, 30) });
+    meet(&mut server, n5, first);
+    let objects = (To::One(n5), Message::Forgotten { store: older, known: first });
+    assert!(server.hear(n5, Message::Recognize { store: older }).contains(&objects));
 }
