@@ -16,8 +16,7 @@ use std::sync::Arc;
 pub trait Answer: Clone + Debug + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static {}
 impl<T: Clone + Debug + Eq + Hash + Send + Sync + Serialize + DeserializeOwned + 'static> Answer for T {}
 
-/// One variant of Paxos: its messages, its records and its roles. It is the only generic parameter of everything that
-/// drives nodes.
+/// One variant of Paxos: its messages, records and roles. It is the only generic parameter of everything that drives nodes.
 pub trait Protocol: Clone + Debug + Eq + Hash + Send + Sync + Sized + 'static {
     /// The variant's name in tables.
     const NAME: &'static str;
@@ -91,8 +90,7 @@ pub trait Acceptor<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     }
     /// Whether it has promised no ballot above the term of `ballot`, in any slot.
     fn follows(&self, ballot: Ballot) -> bool;
-    /// Its last vote in each slot. The process records which of them were for chosen values, instead of writing the
-    /// values again.
+    /// Its last vote in each slot. The process records which were for chosen values, and does not write these again.
     fn votes(&self) -> &crate::Votes<P::Value>;
     /// The slot after the last slot in which it has voted, and at least its floor. Every slot that was chosen with its
     /// vote lies below.
@@ -156,8 +154,7 @@ pub trait Proposer<P: Protocol>: Sized + Clone + Debug + Eq + Hash + Send {
     fn reconfigure(&mut self, _setup: &Setup<P::Options>) {}
     /// Restores one record from before a crash.
     fn restore(&mut self, record: &P::Record);
-    /// Returns the records that restore everything that it must not forget. None if this variant always needs all its
-    /// records.
+    /// Returns the records that restore what it must not forget. None if this variant always needs all its records.
     fn retained(&self) -> Option<Vec<P::Record>> {
         None
     }
