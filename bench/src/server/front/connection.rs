@@ -186,7 +186,12 @@ impl Connection {
                     self.flush().await?;
                     self.send().await?;
                     let reply = control::run(control, words, &mut self.session, &self.front).await;
-                    self.slots.push(Slot::Now(reply, version));
+                    self.front.count(1);
+                    // What was executed is answered, however much the others hold.
+                    let bytes = usize::try_from(reply.bytes()).unwrap_or(usize::MAX);
+                    _ = self.owed.set(Some(bytes).filter(|bytes| *bytes > SMALL).unwrap_or(0));
+                    self.put(&reply, version).await?;
+                    self.owed.set(0);
                 }
             }
             if self.session.is_closing() {
