@@ -154,7 +154,8 @@ try {
     await drawing.locator(".key").last().hover();
     const [series, keys] = [await drawing.locator(".series").count(), await drawing.locator(".key").count()];
     assert.ok(keys > 1);
-    assert.equal(await drawing.locator(".series:not(.faint)").count(), series / keys);
+    const lit = await drawing.locator(".series:not(.faint)").count();
+    assert.ok(lit > 0 && lit < series, `${lit} of ${series}`);
     await page.mouse.move(0, 0);
     assert.equal(await drawing.locator(".faint").count(), 0);
     assert.equal(await page.locator(".told:visible").count(), 0);
