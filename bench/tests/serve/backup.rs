@@ -210,6 +210,8 @@ async fn a_survivor_that_was_away_gives_what_it_learned_as_well_as_what_it_voted
     for n in 0..30 {
         assert_eq!(call(&mut client, &format!("SET late{n} v")).await, ok());
     }
+    // Its clients are answered while it catches up. A read waits until it has.
+    assert!(matches!(call(&mut client, "GET early0").await, Value::Bulk(_)));
     drop(client);
     assert!(cluster.stop());
     let file = dir.path().join("a.backup");

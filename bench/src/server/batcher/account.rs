@@ -14,9 +14,6 @@ pub(in crate::server) const SMALL: usize = 64 << 10;
 /// Values from this size on are counted once, however many answers share them.
 const SHARED: usize = 16 << 10;
 
-/// The reads of one client take this part of all the room, or a single answer.
-const SHARES: usize = 8;
-
 /// Counts the bytes of unfinished requests, of transactions, and of answers that are not sent.
 #[derive(Debug)]
 pub(in crate::server) struct Account {
@@ -127,32 +124,25 @@ pub(in crate::server) struct Kept {
     bytes: usize,
     /// The large values. They are held here as well, so that no other value gets the address of one that is charged.
     shared: Vec<Bytes>,
-    /// The bytes of the large values, whoever is charged for them.
-    values: usize,
 }
 
 impl Kept {
     pub(in crate::server) fn new(account: &Arc<Account>) -> Self {
-        Self { own: account.holder(), bytes: 0, shared: Vec::new(), values: 0 }
+        Self { own: account.holder(), bytes: 0, shared: Vec::new() }
     }
 
     /// Charges an answer if there is room for it, and returns whether there is.
     pub(in crate::server) fn admit(&mut self, reply: &Reply) -> bool {
-        let (bytes, values, before) = (self.bytes, self.shared.len(), self.values);
+        let (bytes, values) = (self.bytes, self.shared.len());
         let fits = self.add(reply);
         if !fits {
-            (self.bytes, self.values) = (bytes, before);
+            self.bytes = bytes;
             let account = &self.own.account;
             let own = core::mem::replace(&mut self.own.bytes, worth(bytes));
             account.take_back(own - worth(bytes));
             self.shared.drain(values..).for_each(|value| account.take_back(account.unshare(&value)));
         }
         fits
-    }
-
-    /// Whether it holds so much that the rest of its run is to wait until this is sent.
-    pub(in crate::server) fn is_enough(&self) -> bool {
-        self.bytes + self.values >= self.own.account.most / SHARES
     }
 
     /// Charges an answer whether or not there is room for it, and returns whether there is.
@@ -174,7 +164,6 @@ impl Kept {
                 }
                 self.bytes += EACH;
                 self.shared.push(value.clone());
-                self.values += value.len();
                 self.own.account.share(value)
             }
             Reply::Array(parts) => {

@@ -205,7 +205,7 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
         tokio::select! {
             () = sleep(pause) => {}
             () = peer.changed.notified() => {}
-            () = async { peer.alive.notified().await; sleep(shared.options.limits.backoff.0).await } => {}
+            () = peer.alive.notified() => {}
         }
     }
 }
