@@ -139,11 +139,12 @@ where
             }
         }
         let (scribe, porter, writer) = self.into_disk();
-        if disk::close(writer, porter, scribe, DISK_PATIENCE).await {
-            ended
-        } else {
-            ended.and(Err(HostError::Hung))
-        }
+        let closed = match disk::close(writer, porter, scribe, DISK_PATIENCE).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(HostError::Hung),
+            Err(error) => Err(error.into()),
+        };
+        ended.and(closed)
     }
 
     /// Drops everything but the store, so that callers who wait for an answer do not wait for the disk.

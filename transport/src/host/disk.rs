@@ -20,15 +20,18 @@ use paxos_core::Protocol;
 
 /// Waits until all work on the disk has ended, but no longer than `patience` in all, as a disk may hang. Returns false if
 /// some of the work did not end. Closing the store also ends the work of the other two.
+///
+/// # Errors
+/// The first write that failed.
 pub(super) async fn close<P: Protocol>(
     writer: Writer<P>,
     porter: Porter,
     scribe: Scribe,
     patience: Duration,
-) -> bool {
+) -> Result<bool, StorageError> {
     let closing = (writer.close(patience), porter.close(patience), scribe.close(patience));
     let (written, carried, staged) = tokio::join!(closing.0, closing.1, closing.2);
-    written && carried && staged
+    Ok(written? && carried && staged)
 }
 
 /// Why work that is not needed has failed, without what to do about a write that ends the process.

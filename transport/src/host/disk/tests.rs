@@ -8,7 +8,7 @@ use core::time::Duration;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
     Bytes, Config, Digest, Event, Node, NodeId, Protocol, Setup, Slot, Snapshot, SnapshotId, SnapshotPiece,
-    Time,
+    Time, Write,
 };
 use std::sync::Arc;
 use std::thread;
@@ -65,6 +65,30 @@ fn piece() -> SnapshotPiece {
     SnapshotPiece { snapshot, offset: 0, bytes: Bytes::from(vec![b'x']) }
 }
 
+/// A write: the ballot of a process that campaigns.
+fn ballot() -> Write<Multi> {
+    let config = Arc::new(Config::collapsed(1).expect("lawful"));
+    let setup = Setup { id: NodeId(0), config, options: () };
+    let mut node = Node::<Multi>::new(setup, Time(0));
+    node.step(node.deadline().expect("it campaigns"), Event::Timeout);
+    node.ready().write().expect("its ballot")
+}
+
+/// The last write of a process that stops is what it knows. The task that writes has not even begun with it.
+#[tokio::test]
+async fn what_was_begun_is_on_disk_when_the_store_is_closed() {
+    for fails in [false, true] {
+        let mut store = MemoryStorage::new();
+        store.load().await.expect("a store");
+        store.set_failing(fails);
+        let writer = Writer::<Multi>::start(Box::new(store.clone())).expect("a task");
+        writer.begin(ballot());
+        let closed = writer.close(Duration::from_secs(4)).await;
+        assert_eq!(closed.is_err(), fails, "{closed:?}");
+        assert_eq!(store.records().is_empty(), fails);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_that_hangs_together_is_waited_for_once() {
     let (tell, mut hanging) = mpsc::unbounded_channel();
@@ -73,16 +97,12 @@ async fn all_that_hangs_together_is_waited_for_once() {
         (Scribe::new::<Multi>(&storage), Porter::start::<Multi>(&storage).expect("a thread"));
     porter.keep(piece());
     let writer = Writer::<Multi>::start(Box::new(storage)).expect("a task");
-    let config = Arc::new(Config::collapsed(1).expect("lawful"));
-    let setup = Setup { id: NodeId(0), config, options: () };
-    let mut node = Node::<Multi>::new(setup, Time(0));
-    node.step(node.deadline().expect("it campaigns"), Event::Timeout);
-    writer.begin(node.ready().write().expect("its ballot"));
+    writer.begin(ballot());
     for _ in ["the piece", "the write"] {
         hanging.recv().await.expect("both hang");
     }
     let (begun, patience) = (Instant::now(), Duration::from_secs(4));
-    assert!(!close(writer, porter, scribe, patience).await);
+    assert!(!close(writer, porter, scribe, patience).await.expect("no write has failed"));
     assert!(begun.elapsed() < patience + Duration::from_millis(10), "{:?}", begun.elapsed());
 }
 

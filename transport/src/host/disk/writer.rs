@@ -78,15 +78,27 @@ impl<P: Protocol> Writer<P> {
         self.done.try_recv().ok()
     }
 
-    /// Waits until the write under way has ended and the store is closed, but no longer than `patience`, as a disk may
-    /// hang. Returns false if it did not end.
-    pub(in crate::host) async fn close(self, patience: Duration) -> bool {
-        drop((self.writes, self.done));
-        timeout(patience, self.ended).await.is_ok()
+    /// Waits until all writes that were begun are durable and the store is closed, but no longer than `patience`, as a disk
+    /// may hang. Returns false if it did not end.
+    ///
+    /// # Errors
+    /// The first write that failed.
+    pub(in crate::host) async fn close(mut self, patience: Duration) -> Result<bool, StorageError> {
+        drop(self.writes);
+        let all = async {
+            // The task takes a host whose receiver is dropped for one that has gone, and writes no more.
+            while let Some(written) = self.done.recv().await {
+                written?;
+            }
+            // Its sender is dropped, never used.
+            _ = self.ended.await;
+            Ok(true)
+        };
+        timeout(patience, all).await.unwrap_or(Ok(false))
     }
 }
 
-/// Writes until the host has gone.
+/// Writes until the host has gone, or has closed and all that it began is written.
 async fn work<P: Protocol>(
     mut storage: Box<dyn Storage<P>>,
     mut todo: mpsc::UnboundedReceiver<Write<P>>,
