@@ -14,6 +14,10 @@ pub(in crate::server) const SMALL: usize = 64 << 10;
 /// Values from this size on are counted once, however many answers share them.
 const SHARED: usize = 16 << 10;
 
+/// The bytes of answers beyond which a run reads no more before these are sent, so that a client that reads slowly leaves room for
+/// others, however many commands it has sent at once.
+const ENOUGH: usize = 64 << 20;
+
 /// Counts the bytes of unfinished requests, of transactions, and of answers that are not sent.
 #[derive(Debug)]
 pub(in crate::server) struct Account {
@@ -62,12 +66,12 @@ impl Account {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a value, unless another answer shares it.
-    fn share(&self, value: &Bytes) -> bool {
+    /// Counts a value, unless another answer shares it. Returns the bytes that were counted, and whether there was room.
+    fn share(&self, value: &Bytes) -> (usize, bool) {
         let mut shared = self.shared();
         let answers = shared.entry(address(value)).or_default();
         *answers += 1;
-        *answers > 1 || self.add(value.len())
+        if *answers > 1 { (0, true) } else { (value.len(), self.add(value.len())) }
     }
 
     /// Returns how many bytes are no longer held by any answer.
@@ -124,25 +128,32 @@ pub(in crate::server) struct Kept {
     bytes: usize,
     /// The large values. They are held here as well, so that no other value gets the address of one that is charged.
     shared: Vec<Bytes>,
+    /// The bytes of those that no other answer shared before.
+    values: usize,
 }
 
 impl Kept {
     pub(in crate::server) fn new(account: &Arc<Account>) -> Self {
-        Self { own: account.holder(), bytes: 0, shared: Vec::new() }
+        Self { own: account.holder(), bytes: 0, shared: Vec::new(), values: 0 }
     }
 
     /// Charges an answer if there is room for it, and returns whether there is.
     pub(in crate::server) fn admit(&mut self, reply: &Reply) -> bool {
-        let (bytes, values) = (self.bytes, self.shared.len());
+        let (bytes, values, shared) = (self.bytes, self.values, self.shared.len());
         let fits = self.add(reply);
         if !fits {
-            self.bytes = bytes;
+            (self.bytes, self.values) = (bytes, values);
             let account = &self.own.account;
             let own = core::mem::replace(&mut self.own.bytes, worth(bytes));
             account.take_back(own - worth(bytes));
-            self.shared.drain(values..).for_each(|value| account.take_back(account.unshare(&value)));
+            self.shared.drain(shared..).for_each(|value| account.take_back(account.unshare(&value)));
         }
         fits
+    }
+
+    /// Whether it holds so much that the rest of its run is not to be read before this is sent.
+    pub(in crate::server) fn is_enough(&self) -> bool {
+        self.bytes + self.values >= ENOUGH
     }
 
     /// Charges an answer whether or not there is room for it, and returns whether there is.
@@ -164,7 +175,9 @@ impl Kept {
                 }
                 self.bytes += EACH;
                 self.shared.push(value.clone());
-                self.own.account.share(value)
+                let (counted, fits) = self.own.account.share(value);
+                self.values += counted;
+                fits
             }
             Reply::Array(parts) => {
                 self.bytes += EACH;

@@ -124,6 +124,10 @@ impl Reader {
         let mut replies = Vec::with_capacity(ops.count());
         let mut kept = Kept::new(&self.account);
         for op in ops.reader().flatten() {
+            if kept.is_enough() {
+                let rest = ops.after(replies.len());
+                return Answer::Own(replies, kept, rest);
+            }
             // Values are shared with the store, so each answer may have as many of them.
             budget.share_anew();
             let read =

@@ -205,7 +205,8 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
         tokio::select! {
             () = sleep(pause) => {}
             () = peer.changed.notified() => {}
-            () = peer.alive.notified() => {}
+            // Not at once: it may connect again and again, and refuse every connection.
+            () = async { peer.alive.notified().await; sleep(shared.options.limits.backoff.0).await } => {}
         }
     }
 }

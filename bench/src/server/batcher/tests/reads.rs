@@ -121,6 +121,25 @@ async fn answers_are_charged_until_they_are_sent() {
     drop(written);
 }
 
+/// Others find room, however much one client asks for at once before it reads.
+#[tokio::test]
+async fn the_reads_of_a_pipeline_take_a_part_of_the_room() {
+    let member = member(b"v", Expiry::Never, Duration::ZERO);
+    let batcher = open(&member, Consistency::Confirmed, &Account::new(1 << 30));
+    let value = vec![b'x'; 8 << 20];
+    for key in 0..12 {
+        let written = batcher.run(ops([Op::Append(Raw(&[key]), Raw(&value))])).await;
+        assert_eq!(or_failure(&written, 0), Reply::Int(8 << 20));
+    }
+    let keys: Vec<[u8; 1]> = (0..12).map(|key| [key]).collect();
+    let mut answers = batcher.run(ops(keys.iter().map(|key| Op::Get(Raw(key))))).await;
+    assert_eq!((answers.get(7).is_some(), answers.get(8)), (true, None), "64 MiB");
+    let rest = answers.rest(8).expect("the others are read when these are sent");
+    drop(answers);
+    assert_eq!(rest.count(), 4);
+    assert!(batcher.run(rest).await.get(3).is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_read_waits_until_there_is_room_for_its_answer() {
     let member = member(&vec![b'x'; 1 << 20], Expiry::Never, Duration::ZERO);
