@@ -45,9 +45,8 @@ impl<P: Protocol> Node<P> {
         let blank = self.settled == Slot(0)
             && self.chosen.first_unknown() == Slot(0)
             && self.noted.0.highest == Ballot::default();
-        let me = self.members.me;
         // A process with a log may be a member by what it has yet to execute.
-        if self.those_who_vote().intersection(me) == me || !blank && self.acceptor.is_some() {
+        if self.those_who_vote().contains(self.setup.id) || !blank && self.acceptor.is_some() {
             // The log is executed before the next moment, so that the process knows whom to ask.
             let again = self.now.after(Duration::from_nanos(1));
             let left = if blank { BLANK } else { KEPT };
@@ -83,8 +82,9 @@ impl<P: Protocol> Node<P> {
         };
         let timeouts = &self.setup.config.timeouts;
         let election = timeouts.election.unwrap_or_default();
-        let (wait, times) = if unsure.blank { (election * 3, BLANK) } else { (election / 2, KEPT) };
-        // The clients of others give up meanwhile only if they would have done so in half the time.
+        let (wait, times) =
+            if unsure.blank { (election.saturating_mul(3), BLANK) } else { (election / 2, KEPT) };
+        // Nobody is to give up a command because of this wait alone.
         let wait = timeouts.give_up.map_or(wait, |give_up| wait.min(give_up / 2));
         unsure.left -= 1;
         unsure.again = self.now.after(wait / times);
