@@ -44,8 +44,8 @@ pub use log::{
     Takeover, Value,
 };
 pub use membership::{
-    Amnesia, Awaited, Change, Epoch, EpochRow, EpochTable, Epochs, Inadvisable, Incarnation, Membership,
-    Reconfiguration, StillNeeded, StoreMark, Unasked, Unchangeable,
+    Amnesia, Awaited, Change, Epoch, EpochRow, EpochTable, Epochs, Former, Inadvisable, Incarnation,
+    Membership, Reconfiguration, Start, StillNeeded, StoreMark, Unasked, Unchangeable,
 };
 pub use node::{
     Aside, Backlog, Counters, Decided, Event, Load, Node, PeerStatus, Plays, Ready, Receipt, SnapshotPiece,

@@ -22,7 +22,7 @@ pub use awaited::Awaited;
 pub use change::{Change, Reconfiguration};
 pub use inadvisable::Inadvisable;
 pub use leaving::StillNeeded;
-pub use stores::{Amnesia, Incarnation, StoreMark};
+pub use stores::{Amnesia, Former, Incarnation, Start, StoreMark};
 pub use table::{EpochRow, EpochTable};
 
 use crate::{NodeId, NodeSet, Overloaded, Places, QuorumSystem, Slot};

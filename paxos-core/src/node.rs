@@ -15,7 +15,7 @@ mod upkeep;
 
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
-    Answering, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope, Executed,
+    Answering, Ballot, Changed, Chosen, Client, CommandId, Contact, Elections, Envelope, Executed, Former,
     Incarnation, Leader, Message, NodeId, NodeSet, Outcome, Overloaded, Proposer, Protocol, Reply, Settled,
     Setup, Slot, Time, To, Unanswered,
 };
@@ -51,6 +51,8 @@ pub enum Event<P: Protocol> {
         from: NodeId,
         /// The store, with at least as many writes as the next message rests on.
         store: Incarnation,
+        /// The starts that the store remembers.
+        former: Former,
     },
     /// [`Node::deadline`] has come.
     Timeout,
@@ -207,9 +209,9 @@ impl<P: Protocol> Node<P> {
             let Some(relevant) = self.wait_for_others(event) else { return };
             event = relevant;
         }
-        if let Event::Met { from, store } = event {
+        if let Event::Met { from, store, former } = event {
             // A carrier reports a store once, and the report does not depend on the members.
-            return self.on_met(from, store);
+            return self.on_met(from, store, former);
         }
         // Roles count answers of current members only. Until the past of their epoch is on disk, messages are lost, as
         // messages may be, and timeouts are handled afterwards.

@@ -13,7 +13,7 @@ pub use tcp::{
 };
 
 use async_trait::async_trait;
-use paxos_core::{Envelope, Event, Incarnation, Protocol};
+use paxos_core::{Envelope, Event, Former, Incarnation, Protocol};
 use std::io;
 
 /// Carries messages between processes. Messages may be lost, duplicated and reordered, but not changed, and their
@@ -44,7 +44,7 @@ pub trait Transport<P: Protocol>: Send + 'static {
 
     /// Tells the carrier the identity of this process's store and its number of writes. The host calls it before it
     /// sends anything, and after each write.
-    fn introduce(&mut self, store: Incarnation);
+    fn introduce(&mut self, store: Incarnation, former: &Former);
 
     /// The longest message that this carrier can carry, in bytes of postcard encoding; longer ones never arrive.
     /// `None`: no limit.

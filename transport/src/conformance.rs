@@ -260,7 +260,10 @@ macro_rules! __conformance_suite {
                 a_process_believes_whoever_remembers_more_writes_than_it_has_made
                 a_member_that_begins_votes_when_all_others_have_recognized_it
                 a_process_that_begins_is_answered_by_all_that_have_met_it
+                an_older_copy_is_not_believed_however_often_it_is_started
                 a_member_that_joined_waits_for_the_members_that_its_log_names
+                a_member_whose_machine_takes_over_a_snapshot_asks_afterwards
+                a_member_that_remembers_other_stores_for_most_tells_all_of_them
             }
             writing {
                 a_phase_2a_leaves_while_its_senders_own_vote_is_being_written

@@ -45,8 +45,8 @@ use core::time::Duration;
 use disk::{Beside, Carried, Pace, Porter, Scribe, Writer, Written};
 use notices::Notices;
 use paxos_core::{
-    Amount, CommandId, Envelope, Event, Incarnation, Membership, Node, NodeId, NodeSet, Protocol, Replica,
-    Settled, StateMachine, Status, TakenOver, Time, Value,
+    Amount, CommandId, Envelope, Event, Former, Incarnation, Membership, Node, NodeId, NodeSet, Protocol,
+    Replica, Settled, StateMachine, Status, TakenOver, Time, Value,
 };
 use reads::WaitingReads;
 use replicated::Ask;
@@ -103,6 +103,8 @@ struct Host<P: Protocol, S: StateMachine> {
     takeover: Beside<TakenOver<S>>,
     /// The identity of the store, its current incarnation, and the number of its writes.
     store: Option<Incarnation>,
+    /// The starts that it remembers.
+    former: Former,
     pace: Pace,
     notices: Notices,
     /// The number of writes that became durable, and the total time that they took.
@@ -238,8 +240,8 @@ where
         if let Some(store) = &mut self.store {
             // Update the mark before anything that rests on these writes is sent.
             store.mark.writes += 1;
-            self.node.tell_store(*store);
-            self.transport.introduce(*store);
+            self.node.tell_store(*store, &self.former);
+            self.transport.introduce(*store, &self.former);
         }
         if let Some(trace) = &mut self.trace {
             // The records of a snapshot's write are the rest of the log, so they are not new.

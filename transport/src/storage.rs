@@ -8,7 +8,7 @@ pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Captured, Protocol, Snapshot, SnapshotPiece, StoreMark};
+use paxos_core::{Captured, Former, Incarnation, Protocol, Snapshot, SnapshotPiece};
 use std::io;
 use std::sync::Arc;
 
@@ -82,10 +82,15 @@ pub struct Saved<P: Protocol> {
     /// How often the process was started before. It is 0 at the first start and is never repeated, so it
     /// distinguishes the commands of this incarnation from those of former ones.
     pub session: u32,
-    /// The identity of this store and the number of writes that it has made durable. Each [`Storage::append`] and
-    /// [`Storage::install`] adds one, and [`Storage::load`] adds at least one. `None` if the store has no identity;
-    /// then the other members cannot notice that it was lost or restored from a copy.
-    pub store: Option<StoreMark>,
+    /// The identity of this store, the number of writes that it has made durable, and the incarnation that begins now, with a
+    /// number that is drawn at random. Each [`Storage::append`] and [`Storage::install`] adds a write, and
+    /// [`Storage::load`] adds at least one. `None` if the store has no identity; then the other members cannot notice
+    /// that it was lost or restored from a copy.
+    pub store: Option<Incarnation>,
+    /// The starts before this one. A store makes its start durable before [`Storage::load`] returns. One that remembers none
+    /// is compared by its number of writes alone: an older copy of it is believed once it has been started as often as
+    /// it lacks writes.
+    pub former: Former,
     /// The longest leases that the process may have granted in former incarnations, whatever its configuration says
     /// now. It answers no phase 1a until such a lease has passed. A store that is told the leases of its process
     /// ([`crate::Identity::lease`]) makes the longest durable before [`Storage::load`] returns. `None`: as long as

@@ -4,8 +4,8 @@ use crate::golden::{Golden, SNAPSHOT, WIRE};
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Audience, Batch, ClientId, Digest, Entry, Envelope, Event, Incarnation, Message, NodeId, Request,
-    StoreMark, To,
+    Audience, Batch, ClientId, Digest, Entry, Envelope, Event, Former, Incarnation, Message, NodeId, Request,
+    Start, StoreMark, To,
 };
 use paxos_transport::{Identity, Reason, TcpCarrier, TcpOptions, Transport, WIRE_VERSION};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -82,7 +82,8 @@ async fn said(welcome: &[u8]) -> Vec<Vec<u8>> {
     options.advertise = Some("n1.example:7000".into());
     let mut carrier = bind(options).await;
     let mark = StoreMark { id: 0x0123_4567_89AB_CDEF_0011_2233_4455_6677, writes: 300 };
-    carrier.introduce(Incarnation { mark, opened: 5, nonce: 0xCAFE });
+    let former = Former::new(&[Start { opened: 1, nonce: 0xBEE }]);
+    carrier.introduce(Incarnation { mark, opened: 5, nonce: 0xCAFE }, &former);
     let address = listener.local_addr().expect("bound").to_string();
     carrier.handle().set_peer(NodeId(0), address);
     let (mut stream, _) = listener.accept().await.expect("it dials");

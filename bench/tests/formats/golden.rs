@@ -27,7 +27,7 @@ pub(crate) const WIRE: Format = Format {
 
 pub(crate) const STORE: Format = Format {
     name: "store: manifest",
-    version: 7,
+    version: 8,
     constant: "FORMAT in transport/src/storage/disk/manifest.rs",
 };
 

@@ -11,7 +11,9 @@
 //! same id, or an incarnation that began with no more writes than were heard of in another incarnation.
 //!
 //! The count alone is not enough. A process whose disk was put back from a copy two writes old makes two writes before
-//! it says anything. It then shows as many writes as were heard of, but not the same ones.
+//! it says anything. It then shows as many writes as were heard of, but not the same ones. And each start is a write: a
+//! copy three writes old that a supervisor starts four times began with more writes than were heard of. So a store keeps the
+//! starts that it remembers ([`Former`]), and shows them when it is met: what was heard of it must be one of them.
 //!
 //! A change of members names the stores of the processes that it adds ([`crate::Reconfiguration`]). So a process that
 //! has never heard of such a member knows which store joined, and with how many writes, as soon as it counts it as a
@@ -28,12 +30,14 @@
 //!   records a new incarnation when it hears of it, and later writes of the same one with its own next write. Any disk of a
 //!   founding member, by a member that has never heard of it, and of a member that was added by force before the process
 //!   asked had heard of it. A process that knows better, be it a member or not, stops the process when it hears from it;
+//! - what was heard in an incarnation whose start a store no longer lists, if it has been started more than 512 times;
 //! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong
 //!   about what is chosen.
 
 use crate::NodeId;
 use core::fmt;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A store and its state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -68,10 +72,68 @@ impl Incarnation {
         Self { mark, opened: mark.writes, nonce }
     }
 
+    /// The start with which it began.
+    pub const fn start(self) -> Start {
+        Start { opened: self.opened, nonce: self.nonce }
+    }
+
     /// Whether both are states of one incarnation.
     pub(crate) fn continues(self, other: Self) -> bool {
-        let begun = |store: Self| (store.mark.id, store.opened, store.nonce);
-        begun(self) == begun(other)
+        (self.mark.id, self.start()) == (other.mark.id, other.start())
+    }
+}
+
+/// A start of a process with a store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// The number of writes at the start, itself one of them.
+    pub opened: u64,
+    /// A number drawn at random.
+    pub nonce: u32,
+}
+
+/// The starts that a store remembers, before the current one, oldest first. Two copies of a store that went different ways
+/// remember different ones. Of more than 512, the first and the last 256 are kept.
+#[derive(Clone, Default, PartialEq, Eq, Hash, Debug)]
+pub struct Former(Arc<[Start]>);
+
+impl Former {
+    /// The most starts that are kept.
+    pub const MOST: usize = 512;
+
+    /// Creates the list for a store that keeps these starts.
+    pub fn new(starts: &[Start]) -> Self {
+        Self(starts.into())
+    }
+
+    /// The starts, oldest first.
+    pub fn starts(&self) -> &[Start] {
+        &self.0
+    }
+
+    /// Adds a start to a list, and drops one in the middle if there are too many.
+    pub fn add(starts: &mut Vec<Start>, start: Start) {
+        if starts.len() >= Self::MOST {
+            starts.remove(Self::MOST / 2);
+        }
+        starts.push(start);
+    }
+
+    /// How many of the writes that `known` has made a store remembers that is now in the incarnation `found`.
+    fn remembered(&self, known: Incarnation, found: Incarnation) -> u64 {
+        if known.continues(found) {
+            return found.mark.writes;
+        }
+        let starts = self.starts();
+        // A later incarnation begins after all writes of earlier ones.
+        let by_count = found.opened.saturating_sub(1);
+        if let Some(at) = starts.iter().position(|start| *start == known.start()) {
+            return starts.get(at + 1).map_or(by_count, |next| next.opened.saturating_sub(1));
+        }
+        let half = Self::MOST / 2;
+        let is_dropped = starts.len() >= Self::MOST
+            && (starts[half - 1].opened..starts[half].opened).contains(&known.opened);
+        if starts.is_empty() || is_dropped { by_count } else { by_count.min(known.opened.saturating_sub(1)) }
     }
 }
 
@@ -134,14 +196,18 @@ pub enum Amnesia {
 }
 
 impl Amnesia {
-    /// Returns what is wrong if `node` shows the store `found`, and `known` was heard of before.
-    pub(crate) fn between(node: NodeId, known: Incarnation, found: Incarnation) -> Option<Self> {
+    /// Returns what is wrong if `node` shows the store `found`, which remembers the starts `former`, and `known` was heard of before.
+    pub(crate) fn between(
+        node: NodeId,
+        known: Incarnation,
+        found: Incarnation,
+        former: &Former,
+    ) -> Option<Self> {
         let (before, now) = (known.mark, found.mark);
         if before.id != now.id {
             return Some(Self::Another { node, known: before, found: now });
         }
-        // A later incarnation begins after all writes of earlier incarnations.
-        let remembered = if known.continues(found) { now.writes } else { found.opened.saturating_sub(1) };
+        let remembered = former.remembered(known, found);
         (remembered < before.writes).then_some(Self::Older { node, known: before.writes, found: remembered })
     }
 }

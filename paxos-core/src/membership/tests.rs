@@ -1,7 +1,7 @@
 //! When changes take effect, and which are refused.
 
 use super::*;
-use crate::{Counts, Phase, StoreMark, Weighted};
+use crate::{Amnesia, Counts, Former, Incarnation, Phase, Start, StoreMark, Weighted};
 
 fn epochs(n: u16) -> Epochs {
     let set = NodeSet::first(n);
@@ -108,5 +108,41 @@ fn whoever_took_a_place_keeps_it_through_later_changes() {
         other.take_over(epochs.next_slot(), Some(&epochs.table()));
         assert!(is_quorum(&other, [6, 2]) && !is_quorum(&other, [5, 2]));
         assert_eq!(other, epochs);
+    }
+}
+
+/// A store that is started again and again remembers how it began, and what came last. What it was heard of in between is
+/// compared by the number of writes.
+#[test]
+fn of_many_starts_a_store_remembers_the_first_and_the_last() {
+    let start = |opened| Start { opened, nonce: opened as u32 };
+    let mut starts = Vec::new();
+    for opened in 1..=1000 {
+        Former::add(&mut starts, start(2 * opened));
+    }
+    assert_eq!(starts.len(), Former::MOST);
+    assert_eq!(
+        (starts[0], starts[255], starts[256], starts[511]),
+        (start(2), start(512), start(1490), start(2000))
+    );
+    let former = Former::new(&starts);
+    let state = |start: Start, writes| {
+        let mark = StoreMark { id: 7, writes };
+        Incarnation { mark, opened: start.opened, nonce: start.nonce }
+    };
+    let found = state(start(2002), 2002);
+    let other = |opened| Start { nonce: 0, ..start(opened) };
+    for (known, believed) in [
+        (state(start(20), 21), true),
+        (state(start(20), 22), false),
+        (state(other(20), 20), false),
+        (state(start(600), 601), true),
+        (state(other(600), 601), true),
+        (state(other(1600), 1600), false),
+        (state(start(2000), 2001), true),
+        (state(start(2000), 2002), false),
+    ] {
+        let amnesia = Amnesia::between(NodeId(1), known, found, &former);
+        assert_eq!(amnesia.is_none(), believed, "{known:?}");
     }
 }

@@ -16,6 +16,9 @@ impl<P: Protocol> Node<P> {
     pub(super) fn on_message(&mut self, from: NodeId, message: Message<P>) {
         if self.recognition.refuses(from) {
             self.noted.0.counters.forgotten += 1;
+            if let Message::Recognize { store } = message {
+                return self.on_recognize(from, store);
+            }
             return self.tell_forgotten(from);
         }
         if !self.is_credible(&message) {

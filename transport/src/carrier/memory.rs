@@ -2,7 +2,7 @@
 
 use super::{Transport, TransportError};
 use async_trait::async_trait;
-use paxos_core::{Envelope, Event, Incarnation, Message, NodeId, Protocol};
+use paxos_core::{Envelope, Event, Former, Incarnation, Message, NodeId, Protocol};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,7 +50,14 @@ impl<P: Protocol> MemoryNetwork<P> {
             port.inbox = Some(sender);
             port.joined += 1;
         });
-        MemoryCarrier { id, inbox, network: self.clone(), store: None, met: BTreeMap::new() }
+        MemoryCarrier {
+            id,
+            inbox,
+            network: self.clone(),
+            store: None,
+            former: Former::default(),
+            met: BTreeMap::new(),
+        }
     }
 
     /// Drops all messages to and from `id` from now on, until [`MemoryNetwork::heal`].
@@ -97,6 +104,8 @@ pub struct MemoryCarrier<P: Protocol> {
     inbox: mpsc::Receiver<Event<P>>,
     network: MemoryNetwork<P>,
     store: Option<Incarnation>,
+    /// The starts that it remembers.
+    former: Former,
     /// For each process that was told this store's state: the number of its carrier, and the writes at that time.
     met: BTreeMap<NodeId, (u64, u64)>,
 }
@@ -128,7 +137,7 @@ impl<P: Protocol> MemoryCarrier<P> {
         if let Some(store) = self.store
             && self.met.get(&to) != Some(&(port.joined, store.mark.writes))
         {
-            match inbox.try_send(Event::Met { from, store }) {
+            match inbox.try_send(Event::Met { from, store, former: self.former.clone() }) {
                 Ok(()) => drop(self.met.insert(to, (port.joined, store.mark.writes))),
                 Err(error) => return self.lost(&error),
             }
@@ -159,7 +168,7 @@ impl<P: Protocol> Transport<P> for MemoryCarrier<P> {
         }
     }
 
-    fn introduce(&mut self, store: Incarnation) {
-        self.store = Some(store);
+    fn introduce(&mut self, store: Incarnation, former: &Former) {
+        (self.store, self.former) = (Some(store), former.clone());
     }
 }

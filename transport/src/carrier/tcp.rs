@@ -28,7 +28,7 @@ use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
 use link::Peer;
-use paxos_core::{Envelope, Event, Incarnation, Message, NodeId, Protocol};
+use paxos_core::{Envelope, Event, Former, Incarnation, Message, NodeId, Protocol};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -50,7 +50,7 @@ struct Shared {
     /// For each peer, the task that reads its messages, and the number of its connection.
     readers: Mutex<BTreeMap<NodeId, (u64, AbortHandle)>>,
     /// This process's store, as its host last reported it.
-    store: Mutex<Option<Incarnation>>,
+    store: Mutex<Option<(Incarnation, Former)>>,
     /// `None` when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
     /// Room for messages that the host has not taken, in bytes.
@@ -100,14 +100,14 @@ impl Shared {
         }
     }
 
-    fn store(&self) -> Option<Incarnation> {
-        *lock(&self.store)
+    fn store(&self) -> Option<(Incarnation, Former)> {
+        lock(&self.store).clone()
     }
 
     /// Tells peers that connect from now on which store this process has. If it was unknown before, this greets the
     /// connected peers again so that they learn it.
-    fn introduce(&self, store: Incarnation) {
-        let known = lock(&self.store).replace(store);
+    fn introduce(&self, store: Incarnation, former: &Former) {
+        let known = lock(&self.store).replace((store, former.clone()));
         if known.is_none() {
             let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
             peers.values().for_each(|peer| peer.greet_again());
@@ -270,14 +270,14 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
                 continue;
             }
             *latest = number;
-            inbox.extend(store.map(|store| Event::Met { from, store }));
+            inbox.extend(store.map(|(store, former)| Event::Met { from, store, former }));
             inbox.extend(messages.into_iter().map(|message| Event::Message { from, message }));
         }
         Ok(())
     }
 
-    fn introduce(&mut self, store: Incarnation) {
-        self.shared.introduce(store);
+    fn introduce(&mut self, store: Incarnation, former: &Former) {
+        self.shared.introduce(store, former);
     }
 
     fn longest_message(&self) -> Option<usize> {

@@ -5,7 +5,7 @@ use super::{Changes, Clock, Ends, Host, HostError, Notices, TraceOut, Waiters, W
 use crate::carrier::Transport;
 use crate::storage::Storage;
 use core::time::Duration;
-use paxos_core::{Incarnation, Node, Protocol, Recorded, Replica, Setup, StateMachine, Time, Timeouts};
+use paxos_core::{Node, Protocol, Recorded, Replica, Setup, StateMachine, Time, Timeouts};
 
 /// Draws a number that differs from that of every former start of this process, whatever its disk says. The two are
 /// equal with probability 2⁻³².
@@ -67,10 +67,10 @@ where
         };
         let nonce = draw_nonce()?;
         node.draw(nonce);
-        let store = saved.store.map(|mark| Incarnation::begin(mark, nonce));
+        let (store, former) = (saved.store, saved.former);
         if let Some(store) = store {
-            node.tell_store(store);
-            transport.introduce(store);
+            node.tell_store(store, &former);
+            transport.introduce(store, &former);
         }
         let porter = Porter::start(&*storage)?;
         if porter.works() {
@@ -86,6 +86,7 @@ where
             takeover: Beside::new(storage.blocks()),
             writer: Writer::start(storage)?,
             store,
+            former,
             pace: Pace::new(election),
             notices: Notices::default(),
             written: (0, Duration::ZERO),

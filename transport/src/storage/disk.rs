@@ -112,9 +112,10 @@ impl<P: Portable> Storage<P> for DiskStorage<P> {
 
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
         // Everything was read when the store was opened: only this can fail, and nothing is lost then.
-        let (session, store) = self.store.begin_incarnation().map_err(not_begun)?;
+        let (session, store, former) = self.store.begin_incarnation().map_err(not_begun)?;
         let (snapshot, records) = self.found.take().unwrap_or_default();
-        Ok(Saved { session, store: Some(store), lease: self.store.manifest.lease, snapshot, records })
+        let lease = self.store.manifest.lease;
+        Ok(Saved { session, store: Some(store), former, lease, snapshot, records })
     }
 
     async fn append(&mut self, records: &[P::Record]) -> Result<(), StorageError> {

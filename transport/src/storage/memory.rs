@@ -3,9 +3,9 @@
 use super::{Saved, Storage, StorageError};
 use async_trait::async_trait;
 use core::time::Duration;
-use paxos_core::{Protocol, Snapshot, StoreMark};
+use paxos_core::{Former, Incarnation, Protocol, Snapshot, Start, StoreMark};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A store that outlives the process that uses it, but not the program. Clones are handles to the same store.
@@ -25,6 +25,7 @@ struct Disk<P: Protocol> {
     /// The number of times the store was loaded.
     incarnations: u32,
     store: StoreMark,
+    starts: Vec<Start>,
     /// What [`MemoryStorage::holding`] was given.
     lease: Option<Duration>,
     failing: bool,
@@ -37,20 +38,30 @@ impl<P: Protocol> MemoryStorage<P> {
         static MADE: AtomicU64 = AtomicU64::new(1);
         let id = u128::from(MADE.fetch_add(1, Ordering::Relaxed)) << 96;
         let store = StoreMark { id, writes: 0 };
-        let lease = None;
-        let disk =
-            Disk { snapshot: None, records: Vec::new(), incarnations: 0, store, lease, failing: false };
+        let disk = Disk {
+            snapshot: None,
+            records: Vec::new(),
+            incarnations: 0,
+            store,
+            starts: Vec::new(),
+            lease: None,
+            failing: false,
+        };
         Self { disk: Arc::new(Mutex::new(disk)), incarnation: None }
     }
 
     /// Creates a store that holds what another store gave to its process.
     pub fn holding(saved: Saved<P>) -> Self {
-        let Saved { session, store, lease, snapshot, records } = saved;
+        let Saved { session, store, former, lease, snapshot, records } = saved;
         let new = Self::new();
         {
             let mut disk = new.disk();
-            let store = store.unwrap_or(disk.store);
-            *disk = Disk { snapshot, records, incarnations: session, store, lease, failing: false };
+            let mut starts = former.starts().to_vec();
+            if let Some(store) = store {
+                Former::add(&mut starts, store.start());
+            }
+            let store = store.map_or(disk.store, |store| store.mark);
+            *disk = Disk { snapshot, records, incarnations: session, store, starts, lease, failing: false };
         }
         new
     }
@@ -66,13 +77,13 @@ impl<P: Protocol> MemoryStorage<P> {
     /// Replaces the content by that of `copy`. A process that restarts then sees a restored backup or, if `copy` is
     /// empty, a new disk.
     pub fn put_back(&self, copy: &Self) {
-        let (snapshot, records, incarnations, store) = {
+        let (snapshot, records, incarnations, store, starts) = {
             let disk = copy.disk();
-            (disk.snapshot.clone(), disk.records.clone(), disk.incarnations, disk.store)
+            (disk.snapshot.clone(), disk.records.clone(), disk.incarnations, disk.store, disk.starts.clone())
         };
         let mut disk = self.disk();
-        (disk.snapshot, disk.records, disk.incarnations, disk.store) =
-            (snapshot, records, incarnations, store);
+        (disk.snapshot, disk.records, disk.incarnations, disk.store, disk.starts) =
+            (snapshot, records, incarnations, store, starts);
     }
 
     /// Makes every write fail from now on, or succeed again.
@@ -116,14 +127,20 @@ impl<P: Protocol> Default for MemoryStorage<P> {
 #[async_trait]
 impl<P: Protocol> Storage<P> for MemoryStorage<P> {
     async fn load(&mut self) -> Result<Saved<P>, StorageError> {
+        // A counter suffices, as for the ids of stores.
+        static STARTED: AtomicU32 = AtomicU32::new(1);
         let saved = {
             let mut disk = self.disk();
             disk.incarnations = disk.incarnations.saturating_add(1);
             disk.store.writes += 1;
+            let store = Incarnation::begin(disk.store, STARTED.fetch_add(1, Ordering::Relaxed));
+            let former = Former::new(&disk.starts);
+            Former::add(&mut disk.starts, store.start());
             let (snapshot, records) = (disk.snapshot.clone(), disk.records.clone());
             Saved {
                 session: disk.incarnations - 1,
-                store: Some(disk.store),
+                store: Some(store),
+                former,
                 lease: disk.lease,
                 snapshot,
                 records,

@@ -7,7 +7,8 @@ use crate::host::{assert_exactly_once, join, journals, propose_at, soon, start};
 use async_trait::async_trait;
 use core::time::Duration;
 use paxos_core::{
-    Config, Consistency, Envelope, Event, Incarnation, Jitter, NodeId, Protocol, ReadError, Slot, Snapshot,
+    Config, Consistency, Envelope, Event, Former, Incarnation, Jitter, NodeId, Protocol, ReadError, Slot,
+    Snapshot,
 };
 use paxos_transport::{
     HostError, MemoryCarrier, MemoryNetwork, MemoryStorage, ProposeError, ReadFailure, Replicated, Saved,
@@ -327,8 +328,8 @@ impl<P: Protocol> Transport<P> for Lossy<P> {
         Ok(())
     }
 
-    fn introduce(&mut self, store: Incarnation) {
-        self.inner.introduce(store);
+    fn introduce(&mut self, store: Incarnation, former: &Former) {
+        self.inner.introduce(store, former);
     }
 }
 

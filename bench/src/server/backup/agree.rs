@@ -113,7 +113,7 @@ fn failed(mut failures: Vec<(NodeId, Failure)>) -> BackupError {
 mod tests {
     use super::*;
     use multi_paxos::MultiPaxos;
-    use paxos_core::{Bytes, Config, Fold, Limits, Replica, Sections};
+    use paxos_core::{Bytes, Config, Fold, Former, Limits, Replica, Sections};
 
     type Kv = MultiPaxos<Command, Replies>;
 
@@ -124,7 +124,14 @@ mod tests {
     }
 
     fn saved<P: Protocol>(snapshot: Snapshot) -> Saved<P> {
-        Saved { session: 1, store: None, lease: None, snapshot: Some(snapshot), records: Vec::new() }
+        Saved {
+            session: 1,
+            store: None,
+            former: Former::default(),
+            lease: None,
+            snapshot: Some(snapshot),
+            records: Vec::new(),
+        }
     }
 
     #[tokio::test]

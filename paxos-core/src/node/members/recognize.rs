@@ -2,7 +2,8 @@
 
 use super::unsure::Unsure;
 use crate::{
-    Amnesia, Config, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark, Time, To,
+    Amnesia, Config, Former, Incarnation, Message, Node, NodeId, NodeSet, Protocol, Recorded, StoreMark,
+    Time, To,
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ const MOST_WRITES: u64 = 1 << 56;
 pub(in crate::node) struct Recognition {
     /// Its own store. None if no driver reports it.
     pub(super) own: Option<Incarnation>,
+    /// The starts that it remembers.
+    pub(super) former: Former,
     known: BTreeMap<NodeId, Known>,
     /// Whether it has just begun, and waits to hear whether it had another disk.
     pub(super) unsure: Option<Unsure>,
@@ -31,9 +34,11 @@ pub(in crate::node) struct Recognition {
     amnesia: Option<Amnesia>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Known {
     store: Incarnation,
+    /// The starts that it remembers; none if it was not met since this process has begun.
+    former: Former,
     /// The number of writes that this process's own disk has recorded.
     noted: u64,
 }
@@ -56,7 +61,7 @@ impl Recognition {
             // A process does not record its own store, so another process has written this.
             self.amnesia = Some(Amnesia::Misplaced { node });
         }
-        self.known.insert(node, Known { store, noted: store.mark.writes });
+        self.known.insert(node, Known { store, former: Former::default(), noted: store.mark.writes });
     }
 
     /// Returns records of all stores, for a disk on which nothing else is kept.
@@ -112,16 +117,19 @@ impl<P: Protocol> Node<P> {
         for (&node, &joined) in joined {
             let recognition = &mut self.recognition;
             if node == self.setup.id {
-                let forgotten = recognition.own.and_then(|own| Amnesia::between(node, joined, own));
+                let former = &recognition.former;
+                let forgotten = recognition.own.and_then(|own| Amnesia::between(node, joined, own, former));
                 recognition.amnesia = recognition.amnesia.or(forgotten);
                 continue;
             }
-            let known = recognition.known.get(&node).map(|known| known.store);
+            let known = recognition.known.get(&node);
             // Of the same store, the later state is the one to remember.
-            if known.is_some_and(|known| Amnesia::between(node, joined, known).is_none()) {
+            if known.is_some_and(|k| Amnesia::between(node, joined, k.store, &k.former).is_none()) {
                 continue;
             }
-            recognition.known.insert(node, Known { store: joined, noted: joined.mark.writes });
+            let known = known.map(|known| known.store);
+            let (former, noted) = (Former::default(), joined.mark.writes);
+            recognition.known.insert(node, Known { store: joined, former, noted });
             self.out.records.push(P::Record::met(node, joined));
             if let Some(known) = known {
                 recognition.doubted.insert(node);
@@ -133,7 +141,7 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    pub(in crate::node) fn on_met(&mut self, from: NodeId, found: Incarnation) {
+    pub(in crate::node) fn on_met(&mut self, from: NodeId, found: Incarnation, former: Former) {
         if from == self.setup.id || from.0 >= NodeSet::CAPACITY {
             return;
         }
@@ -142,7 +150,7 @@ impl<P: Protocol> Node<P> {
             return;
         }
         let known = self.recognition.known.get(&from).map(|known| known.store);
-        let judged = known.and_then(|known| Some((known, Amnesia::between(from, known, found)?)));
+        let judged = known.and_then(|known| Some((known, Amnesia::between(from, known, found, &former)?)));
         let must_remember = self.must_remember(from);
         // An older copy is noticed as soon as it counts: the process may be a member that is not known here yet.
         if !must_remember && matches!(judged, Some((_, Amnesia::Older { .. }))) {
@@ -150,15 +158,17 @@ impl<P: Protocol> Node<P> {
         }
         self.recognition.doubted.remove(from);
         if let Some((known, amnesia)) = judged.filter(|_| must_remember) {
+            let acceptors = self.members.acceptors;
+            let is_outnumbered =
+                |refused: NodeSet| refused.intersection(acceptors).len() * 2 > acceptors.len();
+            let before = is_outnumbered(self.recognition.refused);
             if self.recognition.refused.insert(from) {
                 self.recognition.noticed.push(amnesia);
             }
-            // If most other stores are different, this process belongs to another cluster, or the others have lost
-            // their disks. It can do nothing in either case.
-            let acceptors = self.members.acceptors;
-            let refused = self.recognition.refused.intersection(acceptors);
-            if refused.len() * 2 > acceptors.len() {
-                self.recognition.amnesia = Some(Amnesia::Outnumbered { node: self.setup.id });
+            // This process belongs to another cluster, or the others have lost their disks, or it lags behind changes of
+            // members. It goes on: it counts none of them, and those that have lost their disks hear it from nobody else.
+            if is_outnumbered(self.recognition.refused) && !before {
+                self.recognition.noticed.push(Amnesia::Outnumbered { node: self.setup.id });
             }
             let every = self.setup.config.timeouts.resend;
             let shown = self.recognition.shown.get(&from).filter(|(store, _)| store.mark.id == found.mark.id);
@@ -177,7 +187,7 @@ impl<P: Protocol> Node<P> {
             && known.store.continues(found)
         {
             // The new state is recorded with the next write.
-            known.store = found;
+            (known.store, known.former) = (found, former);
             return;
         }
         // A new incarnation is recorded at once, so that a copy of the store from before it is noticed from now on.
@@ -185,7 +195,7 @@ impl<P: Protocol> Node<P> {
             // What the former store knew, this one does not.
             self.peers.forget(from);
         }
-        self.recognition.known.insert(from, Known { store: found, noted: found.mark.writes });
+        self.recognition.known.insert(from, Known { store: found, former, noted: found.mark.writes });
         self.out.records.push(P::Record::met(from, found));
         // Its question may have been lost before it was connected.
         let Config { spares, .. } = *self.built.config;
@@ -195,12 +205,15 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Answers a process that has begun. Whoever asks takes itself for a member, also if it is not known here as one yet; and of
-    /// one that is, another store has been spoken of when the process was met.
+    /// one that is not believed, each question is answered: the first answer may be lost.
     pub(in crate::node) fn on_recognize(&mut self, from: NodeId, store: Incarnation) {
-        let Some(&Known { store: known, .. }) = self.recognition.known.get(&from) else { return };
+        let Recognition { known, shown, refused, .. } = &self.recognition;
+        let Some(known) = known.get(&from).map(|known| known.store) else { return };
+        let is_shown = |asked| shown.get(&from).is_some_and(|(shown, _)| shown.continues(asked));
         if known.continues(store) {
             self.send(To::One(from), Message::Recognized { store });
-        } else if let Some(Amnesia::Older { .. }) = Amnesia::between(from, known, store) {
+        } else if known.mark.id == store.mark.id || refused.contains(from) && is_shown(store) {
+            // It was not believed when it was met.
             self.send(To::One(from), Message::Forgotten { store, known });
         }
     }
@@ -225,7 +238,8 @@ impl<P: Protocol> Node<P> {
     pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: Incarnation, known: Incarnation) {
         // A message about a former store, or an earlier state of this one, is outdated.
         let Some(own) = self.recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
-        let Some(amnesia) = Amnesia::between(self.setup.id, known, own) else { return };
+        let former = &self.recognition.former;
+        let Some(amnesia) = Amnesia::between(self.setup.id, known, own, former) else { return };
         // A process with an empty or an old disk knows only the members that the cluster began with, or once had, and others may
         // have joined since. An older copy of a store, and a store that has made fewer writes than others remember, can only be wrong.
         // If another store has made more, the other process may remember another cluster of the same name.

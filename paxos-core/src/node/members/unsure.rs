@@ -9,7 +9,9 @@
 //! It closes the time in which a process that has forgotten is counted by others that never met its later state.
 
 use super::recognize::Recognition;
-use crate::{Ballot, Event, Incarnation, Leader, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To};
+use crate::{
+    Ballot, Event, Former, Incarnation, Leader, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To,
+};
 use core::time::Duration;
 
 /// How often a member with an empty disk asks: three times in each of three election timeouts.
@@ -32,13 +34,14 @@ pub(in crate::node) struct Unsure {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Tells the node which store its records go to, in which incarnation, and its number of writes. Must be called
-    /// before anything else happens, and whenever a write is durable. Without it, the others cannot notice that this
-    /// process has forgotten.
+    /// Tells the node which store its records go to, in which incarnation, and its number of writes, and which former starts
+    /// the store remembers. Must be called before anything else happens, and whenever a write is durable. Without it, the
+    /// others cannot notice that this process has forgotten.
     ///
     /// A member with election timeouts then hears nobody and says nothing until the others have recognized the store, or have not
     /// answered for some time ([`Message::Recognize`]).
-    pub fn tell_store(&mut self, store: Incarnation) {
+    pub fn tell_store(&mut self, store: Incarnation, former: &Former) {
+        self.recognition.former = former.clone();
         if self.recognition.own.replace(store).is_some() || self.setup.config.timeouts.election.is_none() {
             return;
         }
@@ -71,10 +74,17 @@ impl<P: Protocol> Node<P> {
     fn is_unsure(&self, unsure: Unsure) -> bool {
         let known = if unsure.blank { self.those_of_the_configuration() } else { NodeSet::EMPTY };
         let needed = self.those_who_vote().union(known).without(self.members.me);
-        !needed.without(unsure.answered).is_empty()
+        self.is_behind_its_log() || !needed.without(unsure.answered).is_empty()
+    }
+
+    /// Whether its log has yet to be executed, so that it does not know whom to ask: the machine takes over a snapshot, which may
+    /// take long.
+    fn is_behind_its_log(&self) -> bool {
+        self.away || !self.chosen.is_delivered()
     }
 
     fn ask_about_itself(&mut self) {
+        let is_behind = self.is_behind_its_log();
         let everyone =
             self.those_who_vote().union(self.those_of_the_configuration()).without(self.members.me);
         let Recognition { own: Some(store), unsure: Some(unsure), .. } = &mut self.recognition else {
@@ -86,8 +96,11 @@ impl<P: Protocol> Node<P> {
             if unsure.blank { (election.saturating_mul(3), BLANK) } else { (election / 2, KEPT) };
         // Nobody is to give up a command because of this wait alone.
         let wait = timeouts.give_up.map_or(wait, |give_up| wait.min(give_up / 2));
-        unsure.left -= 1;
         unsure.again = self.now.after(wait / times);
+        if is_behind {
+            return;
+        }
+        unsure.left -= 1;
         let (store, unheard) = (*store, To::Each(everyone.without(unsure.answered)));
         self.send(unheard, Message::Recognize { store });
     }

@@ -8,7 +8,7 @@ use super::stats::{Reason, Who};
 use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
-use paxos_core::{Incarnation, Message, NodeId, StoreMark};
+use paxos_core::{Former, Incarnation, Message, NodeId, StoreMark};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(super) struct Arrived<P: paxos_core::Protocol> {
     /// The number of the connection on which they arrived.
     pub(super) number: u64,
     /// The sender's store when it sent the messages.
-    pub(super) store: Option<Incarnation>,
+    pub(super) store: Option<(Incarnation, Former)>,
     pub(super) messages: Vec<Message<P>>,
     pub(super) _room: tokio::sync::OwnedSemaphorePermit,
 }
@@ -86,12 +86,13 @@ async fn greet<P: crate::Portable>(
     let mut who = Who::Address(address.ip());
     let greeted = timeout(limit, understand(&shared, stream, &mut who)).await;
     match greeted.unwrap_or_else(|_| Err(Failure::silent("it did not identify itself", limit))) {
-        Ok((Hello { from, store, .. }, mut reader, writer)) => {
+        Ok((Hello { from, store, former, .. }, mut reader, writer)) => {
             shared.counts.accepted.add(1);
             shared.counts.forgive(Who::Node(from));
             shared.counts.forgive(Who::Address(address.ip()));
             reader.trust(shared.options.limits.frame_bytes);
             let (large, of) = (Assembly::default(), Arc::clone(&shared));
+            let store = store.map(|store| (store, Former::new(&former)));
             let read = Receiver { shared: of, from, number, store, reader, writer, large, inbox };
             shared.install(from, number, read.run());
         }
@@ -169,8 +170,8 @@ struct Receiver<P: paxos_core::Protocol> {
     from: NodeId,
     /// The number of this connection.
     number: u64,
-    /// The peer's store at the time of its greeting.
-    store: Option<Incarnation>,
+    /// The peer's store at the time of its greeting, and the starts that it remembers.
+    store: Option<(Incarnation, Former)>,
     reader: Reader,
     writer: Writer,
     /// The parts of a large message that have arrived.
@@ -235,9 +236,9 @@ impl<P: crate::Portable> Receiver<P> {
     /// Passes messages that took `bytes` bytes to the host. While the host holds too many, nothing more is read, so
     /// that the sender notices.
     async fn hand_over(&mut self, writes: u64, messages: Vec<Message<P>>, bytes: usize) {
-        let store = self
-            .store
-            .map(|incarnation| Incarnation { mark: StoreMark { writes, ..incarnation.mark }, ..incarnation });
+        let store = self.store.as_ref().map(|(store, former)| {
+            (Incarnation { mark: StoreMark { writes, ..store.mark }, ..*store }, former.clone())
+        });
         let counts = &self.shared.counts;
         counts.bytes_received.add(bytes as u64);
         counts.messages_received.add(messages.len() as u64);

@@ -18,13 +18,13 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf};
 
 /// The version of the whole wire format: frames, handshake, and the encoding of messages.
-pub const WIRE_VERSION: u8 = 8;
+pub const WIRE_VERSION: u8 = 9;
 
 /// The length of a header, in bytes.
 pub(super) const HEADER: usize = 16;
 
-/// The longest body, in bytes, until the peer is identified.
-pub(super) const GREETING: usize = 4096;
+/// The longest body, in bytes, until the peer is identified: there is room for as many starts as a store remembers.
+pub(super) const GREETING: usize = 16 << 10;
 
 /// Frames are rarely longer than this, in bytes.
 const LARGE: usize = 1 << 20;

@@ -13,7 +13,7 @@ use super::stats::Reason;
 use super::tls;
 use crate::identity::Identity;
 use core::time::Duration;
-use paxos_core::{Digest, Incarnation, NodeId};
+use paxos_core::{Digest, Former, Incarnation, NodeId, Start};
 use serde::{Deserialize, Serialize};
 use std::io;
 use tokio::io::{AsyncWriteExt, BufReader, WriteHalf};
@@ -98,6 +98,8 @@ pub(super) struct Hello {
     pub(super) address: Option<String>,
     /// The sender's store and its current incarnation, if known yet; messages carry the number of its writes.
     pub(super) store: Option<Incarnation>,
+    /// The starts that the store remembers.
+    pub(super) former: Vec<Start>,
 }
 
 const MAGIC: [u8; 8] = *b"paxos\r\n\0";
@@ -115,10 +117,12 @@ impl Hello {
         me: &Identity,
         to: NodeId,
         address: Option<String>,
-        store: Option<Incarnation>,
+        store: Option<(Incarnation, Former)>,
     ) -> Self {
         let Identity { cluster, node, variant, configuration, .. } = me.clone();
-        Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store }
+        let former = store.as_ref().map_or_else(Vec::new, |(_, former)| former.starts().to_vec());
+        let store = store.map(|(store, _)| store);
+        Self { magic: MAGIC, cluster, variant, configuration, from: node, to, address, store, former }
     }
 
     /// Checks that `me` is the addressee, and that the two processes belong together.
@@ -210,4 +214,28 @@ pub(super) async fn send(writer: &mut Writer, kind: Kind, body: &[u8]) -> io::Re
 
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the other side closed the connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::carrier::tcp::frame::GREETING;
+    use paxos_core::StoreMark;
+
+    #[test]
+    fn a_greeting_has_room_for_all_starts_that_a_store_remembers() {
+        let start = Start { opened: 1 << 56, nonce: u32::MAX };
+        let former = Former::new(&[start; Former::MOST]);
+        let store = Incarnation::begin(StoreMark { id: u128::MAX, writes: 1 << 56 }, u32::MAX);
+        let identity = Identity {
+            cluster: "c".repeat(1024),
+            node: NodeId(0),
+            variant: "v".repeat(256),
+            configuration: Digest(u128::MAX),
+            genesis: String::new(),
+            lease: None,
+        };
+        let hello = Hello::new(&identity, NodeId(1), Some("a".repeat(256)), Some((store, former)));
+        assert!(postcard::to_allocvec(&hello).expect("encoded").len() <= GREETING);
+    }
 }

@@ -37,11 +37,10 @@ where
         let now = self.local(out.now);
         self.take_receipt();
         for (at, (from, message)) in self.inbox.drain(..taken).enumerate() {
-            while let Some((before, whose, store)) = self.showing.front().copied()
-                && before <= at
+            while self.showing.front().is_some_and(|(before, ..)| *before <= at)
+                && let Some((_, from, store, former)) = self.showing.pop_front()
             {
-                self.showing.pop_front();
-                self.node.step(now, Event::Met { from: whose, store });
+                self.node.step(now, Event::Met { from, store, former });
             }
             if let Message::Reply(reply) = &message {
                 self.heard.push((reply.id, from));
@@ -64,7 +63,7 @@ where
             let shown = self.shows();
             let mut ready = self.node.ready();
             for envelope in ready.messages() {
-                out.send(self.id, shown, envelope);
+                out.send(self.id, shown.as_ref(), envelope);
             }
             while let Some(write) = ready.write() {
                 self.disk.take(write);

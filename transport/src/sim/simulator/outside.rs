@@ -91,11 +91,12 @@ impl<P: Protocol> Outside<P> {
         }
     }
 
-    pub(super) fn send(&mut self, from: NodeId, shown: Option<Shown>, envelope: Envelope<P>) {
+    pub(super) fn send(&mut self, from: NodeId, shown: Option<&Shown>, envelope: Envelope<P>) {
         let Envelope { to, message } = envelope;
         if self.carrier.is_some() {
             for to in to.iter().filter(|to| *to != from) {
-                self.send_by_carrier(Post { at: self.now, from, to, message: message.clone() }, shown);
+                let post = Post { at: self.now, from, to, message: message.clone() };
+                self.send_by_carrier(post, shown.cloned());
             }
             return;
         }
@@ -104,7 +105,7 @@ impl<P: Protocol> Outside<P> {
         let mut reached = Vec::new();
         for to in to.iter().filter(|to| *to != from) {
             let post = Post { at: self.now, from, to, message: message.clone() };
-            let arrives = self.carry(post, Fate::Usual, shown);
+            let arrives = self.carry(post, Fate::Usual, shown.cloned());
             if drawn.is_some() {
                 reached.push((to, arrives));
             }
@@ -167,6 +168,7 @@ impl<P: Protocol> Outside<P> {
                     }
                     let again = now.after(self.spent + links.draw(from, to, weather));
                     let message = message.clone();
+                    let shown = shown.clone();
                     self.queue.push(again, Happening::Arrive { to, from, message, shown });
                 }
                 delay

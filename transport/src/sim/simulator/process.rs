@@ -10,8 +10,8 @@ pub(super) use stored::Stored;
 use core::cell::RefCell;
 use core::time::Duration;
 use paxos_core::{
-    Amnesia, Capture, CommandId, Incarnation, Message, Node, NodeId, Protocol, ReadId, Readable, Receipt,
-    Replica, RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, Time,
+    Amnesia, Capture, CommandId, Former, Incarnation, Message, Node, NodeId, Protocol, ReadId, Readable,
+    Receipt, Replica, RestoreError, Settled, Setup, Slot, Snapshot, StateMachine, Time,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
@@ -70,11 +70,13 @@ impl<S: StateMachine> StateMachine for Watched<S> {
 pub(super) type Answer<S> = Box<dyn FnOnce(&S) -> <S as StateMachine>::Reply>;
 
 /// The store that a process announces with a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Shown {
     /// The number of restarts of the process.
     pub(super) incarnation: u32,
     pub(super) store: Incarnation,
+    /// The starts that the store remembers.
+    pub(super) former: Former,
 }
 
 /// What a process is busy with.
@@ -103,13 +105,15 @@ pub(super) struct Process<P: Protocol, S: StateMachine> {
     pub(super) inbox: Vec<(NodeId, Message<P>)>,
     /// The number of writes its disk had made when it started; `None` if it does not announce its store.
     opened: Option<u64>,
+    /// The starts that its disk remembers.
+    former: Former,
     /// For each other process, its incarnation and the number of its store's writes that it last announced.
     shown: BTreeMap<NodeId, (u32, u64)>,
     /// The latest of these states before the last restart. Messages from before them came over connections that a
     /// restart ends.
     shown_before: BTreeMap<NodeId, (u32, u64)>,
     /// Announced stores, each with the number of waiting messages that precede it.
-    pub(super) showing: VecDeque<(usize, NodeId, Incarnation)>,
+    pub(super) showing: VecDeque<(usize, NodeId, Incarnation, Former)>,
     /// Whether its disk lost data, or holds another process's data.
     pub(super) has_forgotten: bool,
     /// Why it stopped, if it learned that it has forgotten something.
@@ -171,6 +175,7 @@ where
             replica,
             inbox: Vec::new(),
             opened: tells_store.then_some(0),
+            former: Former::default(),
             shown: BTreeMap::new(),
             shown_before: BTreeMap::new(),
             showing: VecDeque::new(),
@@ -209,6 +214,10 @@ where
     fn introduce(&mut self) {
         if self.opened.is_some() {
             self.opened = Some(self.disk.mark.writes);
+            self.former = Former::new(&self.disk.starts);
+            if let Some(store) = self.store() {
+                Former::add(&mut self.disk.starts, store.start());
+            }
             self.node.draw(self.incarnation + 1);
         }
         // Processes with odd ids keep pieces beside their turns, so that runs mix both ways.
@@ -220,7 +229,7 @@ where
 
     fn tell_store(&mut self) {
         if let Some(store) = self.store() {
-            self.node.tell_store(store);
+            self.node.tell_store(store, &self.former);
         }
     }
 
@@ -239,13 +248,13 @@ where
 
     /// The store that it announces with the messages that it sends now.
     pub(super) fn shows(&self) -> Option<Shown> {
-        Some(Shown { incarnation: self.incarnation, store: self.store()? })
+        Some(Shown { incarnation: self.incarnation, store: self.store()?, former: self.former.clone() })
     }
 
     /// Receives a message, with the store of its sender. Like a carrier, it never announces an older state of a store
     /// after a newer one, and drops messages of a former incarnation after those of a later incarnation.
     pub(super) fn hear(&mut self, from: NodeId, message: Message<P>, shown: Option<Shown>) {
-        if let Some(Shown { incarnation, store }) = shown {
+        if let Some(Shown { incarnation, store, former }) = shown {
             let last = self.shown.get(&from).copied();
             let before = self.shown_before.get(&from).copied();
             if last.is_some_and(|(last, _)| incarnation < last)
@@ -255,7 +264,7 @@ where
             }
             if last.is_none_or(|(last, writes)| incarnation > last || store.mark.writes > writes) {
                 self.shown.insert(from, (incarnation, store.mark.writes));
-                self.showing.push_back((self.inbox.len(), from, store));
+                self.showing.push_back((self.inbox.len(), from, store, former));
             }
         }
         self.inbox.push((from, message));
@@ -280,6 +289,7 @@ where
         let applied = self.disk.snapshot.as_ref().map_or(Slot(0), Snapshot::next);
         self.noticed = Noticed { applied, ..Noticed::default() };
         self.up = true;
+        self.amnesia = None;
     }
 
     /// Stops the process; everything that is not on its disk is lost.

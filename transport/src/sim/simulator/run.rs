@@ -43,8 +43,7 @@ where
         let mut changed = true;
         match fault {
             Fault::Crash(_) if process.up => process.go_down(out),
-            // A process that stopped because of its disk would only stop again with the same disk.
-            Fault::Restart(_) if !process.up && process.amnesia.is_none() && !process.disk.full => {
+            Fault::Restart(_) if !process.up && !process.disk.full => {
                 process.restart(out.now, (self.machine)(id));
                 out.restarted(id, process.incarnation, &process.disk);
                 process.go_on(out);
@@ -182,7 +181,7 @@ where
         let (process, out) = (&mut self.processes[at], &mut self.out);
         match happening {
             Happening::Arrive { from, message, shown, .. } if process.up => {
-                if let Some(shown) = shown {
+                if let Some(shown) = &shown {
                     let heard = out.heard.entry((from, id)).or_default();
                     *heard = shown.store.mark.writes.max(*heard);
                 }

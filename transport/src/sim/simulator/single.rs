@@ -147,7 +147,7 @@ where
     pub fn duplicate_message(&mut self, number: u64) -> bool {
         let twin = self.out.queue.iter().find_map(|(at, found, happening)| {
             let Happening::Arrive { to, from, message, shown } = happening else { return None };
-            (found == number).then(|| (at, *to, *from, message.clone(), *shown))
+            (found == number).then(|| (at, *to, *from, message.clone(), shown.clone()))
         });
         let Some((at, to, from, message, shown)) = twin else { return false };
         // A refusal of one copy does not mean that the other copy has no effect.

@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use crate::identity::Identity;
-use paxos_core::{Digest, NodeId, SnapshotId};
+use paxos_core::{Digest, NodeId, SnapshotId, Start};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) const NAME: &str = "manifest";
 
 /// The format of the whole directory.
-pub(super) const FORMAT: u64 = 7;
+pub(super) const FORMAT: u64 = 8;
 
 /// The previous format, which used other files.
 pub(super) const FORMER: u64 = 3;
@@ -31,6 +31,8 @@ pub(super) struct Manifest {
     pub(super) lease: Option<Duration>,
     /// The unique id of the store ([`paxos_core::StoreMark::id`]).
     pub(super) id: u128,
+    /// The starts of the process with this store ([`paxos_core::Former`]).
+    pub(super) starts: Vec<Start>,
     /// A secret in every block, known only to those who can read this directory, so that no client's value passes for a
     /// block.
     pub(super) brand: u64,
@@ -76,8 +78,22 @@ impl Manifest {
     pub(super) fn new(identity: &Identity, id: u128, brand: u64, segment: Part) -> Self {
         let Identity { cluster, node, variant, genesis, lease, .. } = identity.clone();
         let (base, segments) = (Digest::default(), vec![segment]);
-        let (format, blocks, snapshot) = (FORMAT, 0, None);
-        Self { format, cluster, node, variant, genesis, lease, id, brand, blocks, base, snapshot, segments }
+        let (format, blocks, snapshot, starts) = (FORMAT, 0, None, Vec::new());
+        Self {
+            format,
+            cluster,
+            node,
+            variant,
+            genesis,
+            lease,
+            id,
+            starts,
+            brand,
+            blocks,
+            base,
+            snapshot,
+            segments,
+        }
     }
 
     /// Reads the manifest; `None` if there is no such file.

@@ -10,7 +10,7 @@ use super::store::{Closing, SPARE, Sizes, Store};
 use super::survey::{self, Piece, Survey, open_file};
 use crate::identity::Identity;
 use crate::uptime::Uptime;
-use paxos_core::{Snapshot, StoreMark};
+use paxos_core::{Former, Incarnation, Snapshot, StoreMark};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -134,15 +134,22 @@ impl<F: Files> Store<F> {
         Ok(())
     }
 
-    /// Begins a new incarnation. Returns its number, from 0, and the store's mark.
-    pub(super) fn begin_incarnation(&mut self) -> Result<(u32, StoreMark), StoreError> {
+    /// Begins a new incarnation. Returns its number, from 0, the incarnation, and the starts before it.
+    pub(super) fn begin_incarnation(&mut self) -> Result<(u32, Incarnation, Former), StoreError> {
         let incarnation = self.tail.incarnation;
         self.tail.incarnation = incarnation
             .checked_add(1)
             .ok_or_else(|| StoreError::damaged(&self.dir, "it was loaded more often than can be counted"))?;
+        let mut nonce = [0; 4];
+        draw(&mut nonce, &self.dir)?;
         self.append(Kind::Begun, Draft::empty())?;
+        let mark = StoreMark { id: self.manifest.id, writes: self.tail.number };
+        let store = Incarnation::begin(mark, u32::from_le_bytes(nonce));
+        let former = Former::new(&self.manifest.starts);
+        // It is durable before anybody meets it.
+        Former::add(&mut self.manifest.starts, store.start());
         self.note()?;
-        Ok((incarnation, StoreMark { id: self.manifest.id, writes: self.tail.number }))
+        Ok((incarnation, store, former))
     }
 }
 
@@ -161,14 +168,19 @@ fn begin(
         return Err(StoreError::Empty { path: dir.to_owned() });
     }
     let (mut id, mut brand) = ([0; 16], [0; 8]);
-    getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut brand)).map_err(|error| StoreError::Io {
-        path: path.clone(),
-        source: io::Error::other(format!("the system gives no random numbers: {error}")),
-    })?;
+    draw(&mut id, &path).and_then(|()| draw(&mut brand, &path))?;
     new_segment(files, &part.name(), part.length, sizes, &Closing::default())
         .and_then(|_| files.sync_names())
         .map_err(StoreError::io(&dir.join(part.name())))?;
     let manifest = Manifest::new(identity, u128::from_le_bytes(id), u64::from_le_bytes(brand), part);
     manifest.write(files, dir)?;
     Ok(manifest)
+}
+
+/// Fills `bytes` with random numbers for the store at `path`.
+fn draw(bytes: &mut [u8], path: &Path) -> Result<(), StoreError> {
+    getrandom::fill(bytes).map_err(|error| StoreError::Io {
+        path: path.to_owned(),
+        source: io::Error::other(format!("the system gives no random numbers: {error}")),
+    })
 }

@@ -9,7 +9,7 @@ use crate::identity::Portable;
 use crate::storage::Saved;
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use paxos_core::{NodeId, Snapshot, SnapshotId, StoreMark};
+use paxos_core::{Former, Incarnation, NodeId, Snapshot, SnapshotId, Start, StoreMark};
 use std::path::{Path, PathBuf};
 
 /// The content of a store on disk, and whether it is intact. Reading it changes nothing.
@@ -30,6 +30,8 @@ pub struct StoreReport {
     pub store: StoreMark,
     /// The number of times the store was loaded.
     pub incarnations: u32,
+    /// The starts of its process that it remembers, oldest first.
+    pub starts: Vec<Start>,
     /// The snapshot in it, if there is one.
     pub snapshot: Option<SnapshotId>,
     /// The numbers of the blocks after the snapshot.
@@ -61,8 +63,12 @@ impl StoreReport {
         let (report, snapshot) = Self::survey(dir.as_ref(), &mut |content| {
             block::decode(content).map(|some| records.extend::<Vec<P::Record>>(some))
         })?;
-        let (session, store) = (report.incarnations, Some(report.store));
-        let saved = Saved { session, store, lease: report.lease, snapshot, records };
+        let (session, lease, mark) = (report.incarnations, report.lease, report.store);
+        let (former, store) = match report.starts.split_last() {
+            Some((&Start { opened, nonce }, former)) => (former, Some(Incarnation { mark, opened, nonce })),
+            None => (&[][..], None),
+        };
+        let saved = Saved { session, store, former: Former::new(former), lease, snapshot, records };
         Ok((report, saved))
     }
 
@@ -100,6 +106,7 @@ impl StoreReport {
             lease: manifest.lease,
             store: StoreMark { id: manifest.id, writes: found.tail.number },
             incarnations: found.tail.incarnation,
+            starts: manifest.starts.clone(),
             snapshot: manifest.snapshot,
             blocks: manifest.segments[0].first..=found.tail.number,
             record_bytes,

@@ -2,7 +2,7 @@
 
 use multi_paxos::MultiPaxos;
 use paxos_core::{Ballot, Bytes, Config, Digest, NodeId, Record, Sections, Slot, Snapshot};
-use paxos_transport::{DiskStorage, Identity, Saved, Storage, StoreError};
+use paxos_transport::{DiskStorage, Identity, Saved, Storage, StoreError, StoreReport};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +52,30 @@ async fn each_incarnation_has_its_number_and_finds_what_was_appended_in_order() 
         store.append(&[record(incarnation * 3), record(incarnation * 3 + 1)]).await.expect("written");
         store.append(&[record(incarnation * 3 + 2)]).await.expect("written");
     }
+}
+
+/// Else a copy of the directory could not be told from what it was copied from.
+#[tokio::test]
+async fn a_store_remembers_its_starts_behind_a_snapshot() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut starts = Vec::new();
+    for incarnation in 0..6 {
+        let (mut store, saved) = load(dir.path()).await;
+        assert_eq!(saved.former.starts(), starts);
+        let begun = saved.store.expect("it has an identity");
+        assert_eq!(begun.mark.writes, begun.opened);
+        starts.push(begun.start());
+        store.append(&[record(incarnation)]).await.expect("written");
+        if incarnation == 3 {
+            store.install(&snapshot(3), &[record(3)]).await.expect("written");
+        }
+    }
+    let nonces: std::collections::BTreeSet<_> = starts.iter().map(|start| start.nonce).collect();
+    assert_eq!(nonces.len(), starts.len(), "they are drawn");
+    let (report, saved) = StoreReport::read_all::<Protocol>(dir.path()).expect("whole");
+    let (latest, former) = starts.split_last().expect("it was started");
+    assert_eq!((report.starts.as_slice(), saved.former.starts()), (&starts[..], former));
+    assert_eq!(saved.store.map(paxos_core::Incarnation::start), Some(*latest));
 }
 
 #[tokio::test]

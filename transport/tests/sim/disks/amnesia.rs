@@ -70,7 +70,12 @@ where
         }
     }
     for victim in &victims {
-        sim.fail_at(up(&mut chance), Fault::Restart(*victim));
+        let first = up(&mut chance);
+        sim.fail_at(first, Fault::Restart(*victim));
+        // A supervisor starts it again whenever it has stopped.
+        for again in 1..=chance.below(16) as u32 {
+            sim.fail_at(first.after(40 * MS * again), Fault::Restart(*victim));
+        }
     }
     // Leadership changes before and after.
     for _ in 0..2 {

@@ -73,7 +73,7 @@ impl Link<'_> {
 
     /// The number of writes of this process's store. It covers at least the writes that the queued messages rest on.
     fn writes(&self) -> u64 {
-        self.shared.store().map_or(0, |store| store.mark.writes)
+        self.shared.store().map_or(0, |(store, _)| store.mark.writes)
     }
 
     async fn flush(&mut self, frames: u64) -> Result<(), Failure> {

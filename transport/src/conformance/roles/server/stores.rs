@@ -6,7 +6,8 @@ use crate::conformance::roles::stage::{NOW, entry};
 use crate::conformance::{Facts, Tested};
 use core::time::Duration;
 use paxos_core::{
-    Ballot, Change, Event, Incarnation, Message, NodeId, NodeSet, Reconfiguration, Slot, StoreMark, To,
+    Amnesia, Ballot, Change, Event, Former, Incarnation, Message, NodeId, NodeSet, Reconfiguration, Slot,
+    StoreMark, To,
 };
 
 /// A store that was just opened for the first time.
@@ -21,7 +22,11 @@ fn after(id: u32, writes: u64) -> Incarnation {
 
 /// The server meets a process with this store.
 pub(super) fn meet<P: Tested>(server: &mut Server<'_, P>, from: NodeId, store: Incarnation) {
-    server.node.step(NOW, Event::Met { from, store });
+    show(server, from, store, &Former::default());
+}
+
+fn show<P: Tested>(server: &mut Server<'_, P>, from: NodeId, store: Incarnation, former: &Former) {
+    server.node.step(NOW, Event::Met { from, store, former: former.clone() });
 }
 
 /// A snapshot takes the place of all records, also of those that say which store each member has.
@@ -92,7 +97,7 @@ pub fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone<P: Te
         assert_eq!(!former.node.status().forgetful.contains(n3), believed, "{shown:?}");
         // The process itself stops.
         let mut itself = server(n3).expect("members change");
-        itself.node.tell_store(shown);
+        itself.node.tell_store(shown, &Former::default());
         itself.hear(N0, told(0, log.clone()));
         assert_eq!(itself.node.amnesia().is_none(), believed, "{shown:?}");
     }
@@ -111,6 +116,43 @@ pub fn a_new_incarnation_of_a_store_is_on_disk_at_once<P: Tested>(facts: &Facts<
     assert_eq!(server.node.status().forgetful, NodeSet::only(N1));
 }
 
+/// Each start is a write, so an older copy that is started often enough has made as many writes as were heard of.
+pub fn an_older_copy_is_not_believed_however_often_it_is_started<P: Tested>(facts: &Facts<P>) {
+    let known = after(7, 48);
+    let begin = |opened, nonce| Incarnation { opened, nonce, ..after(7, opened) };
+    let former = |starts: &[Incarnation]| Former::new(&starts.iter().map(|s| s.start()).collect::<Vec<_>>());
+    let mut server = Server::new(facts, config(), N2);
+    meet(&mut server, N1, known);
+    // A copy of 45 writes.
+    let mut starts = vec![known];
+    for opened in 46..60 {
+        let copy = begin(opened, 2);
+        show(&mut server, N1, copy, &former(&starts));
+        assert_eq!(server.node.status().forgetful, NodeSet::only(N1), "{opened}");
+        server.settle();
+        let told = (To::One(N1), Message::Forgotten { store: copy, known });
+        for _ in 0..3 {
+            let said = server.hear(N1, Message::Recognize { store: copy });
+            assert!(said.contains(&told), "{opened}: each question is answered");
+        }
+        // It believes whoever remembers more, also if it has written as much.
+        let mut itself = Server::new(facts, config(), N1);
+        itself.node.tell_store(copy, &former(&starts));
+        itself.hear(N2, Message::Forgotten { store: copy, known });
+        assert!(itself.node.amnesia().is_some(), "{opened}");
+        starts.push(copy);
+    }
+    // The right disk, at its second start since.
+    let third = begin(60, 4);
+    show(&mut server, N1, third, &former(&[known, begin(49, 3)]));
+    assert!(server.node.status().forgetful.is_empty());
+    // A copy from between these starts, and one from which the second start is not known.
+    for (opened, starts) in [(70, vec![known, begin(49, 3), begin(59, 5)]), (70, vec![known, begin(49, 3)])] {
+        show(&mut server, N1, begin(opened, 6), &former(&starts));
+        assert_eq!(server.node.status().forgetful, NodeSet::only(N1), "{starts:?}");
+    }
+}
+
 /// Where all members but this one have been replaced, or lost their disks as well, only strangers know better. A stranger that
 /// remembers fewer writes may remember another cluster.
 pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Tested>(facts: &Facts<P>) {
@@ -119,7 +161,7 @@ pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Test
     {
         let mut server = Server::new(facts, config(), N0);
         let own = after(9, writes);
-        server.node.tell_store(own);
+        server.node.tell_store(own, &Former::default());
         server.hear(from, Message::Forgotten { store: own, known: store(7) });
         assert_eq!(server.node.amnesia().is_some(), believed, "{from} {writes}");
         assert_eq!(server.node.noticed().is_some(), !believed, "{from} {writes}");
@@ -127,7 +169,7 @@ pub fn a_process_believes_whoever_remembers_more_writes_than_it_has_made<P: Test
     // Its own store can have no other owner, however much was written since it was copied.
     let mut server = Server::new(facts, config(), N0);
     let own = Incarnation { opened: 21, nonce: 2, ..after(9, 60) };
-    server.node.tell_store(own);
+    server.node.tell_store(own, &Former::default());
     server.hear(NodeId(5), Message::Forgotten { store: own, known: after(9, 40) });
     assert!(server.node.amnesia().is_some());
 }
@@ -146,7 +188,7 @@ pub fn a_member_that_begins_votes_when_all_others_have_recognized_it<P: Tested>(
                 assert!(promises(&server.hear(N0, question.clone())));
                 server.restart();
             }
-            server.node.tell_store(own);
+            server.node.tell_store(own, &Former::default());
             server.settle();
             assert!(asks(&ask(&mut server), others), "it asks the others");
             (server, question)
@@ -207,7 +249,7 @@ pub fn a_member_that_joined_waits_for_the_members_that_its_log_names<P: Tested>(
     server.hear(N0, told(0, [change(50, Change::replace(N2, n3)), entry(1), entry(2), entry(3)]));
     server.restart();
     let own = after(9, 50);
-    server.node.tell_store(own);
+    server.node.tell_store(own, &Former::default());
     server.settle();
     assert!(asks(&ask(&mut server), [N0, N1, N2].into_iter().collect()), "former members may know better");
     let question = server.question(N0, Ballot::default(), 2);
@@ -222,7 +264,7 @@ pub fn a_process_that_begins_is_answered_by_all_that_have_met_it<P: Tested>(fact
     let mut config = config();
     config.timeouts.election = Some(PATIENCE);
     let mut server = Server::new(facts, config, N2);
-    server.node.tell_store(after(9, 1));
+    server.node.tell_store(after(9, 1), &Former::default());
     server.settle();
     let answers = |said: &Said<P>, store| said.contains(&(To::One(N1), Message::Recognized { store }));
     let (first, other) = (store(1), store(2));
@@ -237,4 +279,51 @@ pub fn a_process_that_begins_is_answered_by_all_that_have_met_it<P: Tested>(fact
     meet(&mut server, n5, first);
     let objects = (To::One(n5), Message::Forgotten { store: older, known: first });
     assert!(server.hear(n5, Message::Recognize { store: older }).contains(&objects));
+}
+
+/// Its log, which is executed behind the snapshot, names the members. How long a machine takes does not count.
+pub fn a_member_whose_machine_takes_over_a_snapshot_asks_afterwards<P: Tested>(facts: &Facts<P>) {
+    let mut config = config();
+    config.timeouts.election = Some(PATIENCE);
+    let mut server = Server::new(facts, config, N2);
+    server.learn(0..4);
+    server.restart();
+    server.node.tell_store(after(9, 50), &Former::default());
+    let Some(takeover) = server.node.ready().take_over(&mut server.replica) else {
+        return assert!(!facts.compacts);
+    };
+    for _ in 0..20 {
+        let at = server.node.deadline().expect("it waits");
+        server.node.step(at, Event::Timeout);
+        let mut ready = server.node.ready();
+        ready.advance(&mut server.replica);
+        assert_eq!(ready.messages().count(), 0, "it asks nobody");
+    }
+    server.replica.taken_over(takeover.run()).expect("it can be read");
+    server.settle();
+    assert!(asks(&ask(&mut server), [N0, N1].into_iter().collect()));
+}
+
+/// Those that have lost their disks hear it from nobody else, and the disk of this one may be the only copy of the data.
+pub fn a_member_that_remembers_other_stores_for_most_tells_all_of_them<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    let wiped = [(N0, store(7), store(17)), (N1, store(8), store(18))];
+    for (from, known, _) in wiped {
+        meet(&mut server, from, known);
+    }
+    server.settle();
+    server.restart();
+    // Both have connected before it does anything.
+    for (from, _, found) in wiped {
+        meet(&mut server, from, found);
+    }
+    let said = server.settle();
+    for (from, known, store) in wiped {
+        assert!(said.contains(&(To::One(from), Message::Forgotten { store, known })), "{from}");
+    }
+    let noticed: Vec<_> = core::iter::from_fn(|| server.node.noticed()).collect();
+    assert_eq!((noticed.len(), server.node.amnesia()), (3, None));
+    assert!(noticed.contains(&Amnesia::Outnumbered { node: N2 }));
+    let question = server.question(N0, Ballot::default(), 0);
+    assert!(!promises(&server.hear(N0, question)), "it counts none of them");
 }

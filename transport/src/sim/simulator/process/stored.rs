@@ -1,7 +1,7 @@
 //! The disk of a simulated process: its content, and the writes on their way to it.
 
 use crate::sim::{Chance, Disk};
-use paxos_core::{Protocol, Receipt, Snapshot, StoreMark, Write};
+use paxos_core::{Protocol, Receipt, Snapshot, Start, StoreMark, Write};
 use std::collections::VecDeque;
 
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(in crate::sim::simulator) struct Stored<P: Protocol> {
     pub(in crate::sim::simulator) mark: StoreMark,
     /// The number of times that a process has started with it.
     pub(in crate::sim::simulator) incarnations: u32,
+    /// The starts with it, oldest first.
+    pub(in crate::sim::simulator) starts: Vec<Start>,
     /// The writes that are not durable yet, in order.
     waiting: VecDeque<Write<P>>,
     /// The number of these writes that the current sync covers.
@@ -31,6 +33,7 @@ impl<P: Protocol> Stored<P> {
             records: Vec::new(),
             mark: StoreMark { id, writes: 1 },
             incarnations: 1,
+            starts: Vec::new(),
             waiting: VecDeque::new(),
             syncing: 0,
             full: false,
@@ -45,8 +48,8 @@ impl<P: Protocol> Stored<P> {
 
     /// Copies the content, without the writes that are not durable.
     pub(in crate::sim::simulator) fn copy(&self) -> Self {
-        let (snapshot, records) = (self.snapshot.clone(), self.records.clone());
-        Self { snapshot, records, mark: self.mark, incarnations: self.incarnations, ..Self::new(0) }
+        let (snapshot, records, starts) = (self.snapshot.clone(), self.records.clone(), self.starts.clone());
+        Self { snapshot, records, starts, mark: self.mark, incarnations: self.incarnations, ..Self::new(0) }
     }
 
     /// Opens the disk for a process that starts. Returns how many starts there were before.

@@ -53,8 +53,8 @@ pub(super) fn load(files: &Double) -> Result<(Store<Double>, Held), StoreError> 
         Store::open(files.clone(), Path::new("dir"), &identity(), true, SIZES, &mut |content| {
             decode(content).map(|some| records.extend::<Vec<Record>>(some))
         })?;
-    let (incarnations, mark) = store.begin_incarnation()?;
-    Ok((store, Held { incarnations, writes: mark.writes, snapshot, records }))
+    let (incarnations, begun, _) = store.begin_incarnation()?;
+    Ok((store, Held { incarnations, writes: begun.mark.writes, snapshot, records }))
 }
 
 /// Draws a history of `steps` steps.
