@@ -4,7 +4,7 @@ use super::double::Double;
 use super::history::load;
 use crate::storage::Kept;
 use crate::storage::disk::block::{Draft, Kind};
-use crate::storage::disk::pieces::fill;
+use crate::storage::disk::pieces::{Awaited, fill};
 use crate::storage::disk::store::{Closing, PIECE, Sizes};
 use paxos_core::{Bytes, Sections, Slot, Snapshot, SnapshotPiece};
 
@@ -81,7 +81,7 @@ fn a_segment_for_which_the_disk_is_too_full_leaves_nothing() {
     let files = Double::default();
     files.set_full(true);
     let length = 4 * PIECE as u64;
-    let error = fill(&files, "next.new", length, Sizes::default(), &Closing::default());
+    let error = fill(&files, "next.new", length, Sizes::default(), &Closing::default(), &Awaited::default());
     assert_eq!(error.expect_err("the disk is full").kind(), std::io::ErrorKind::StorageFull);
     assert!(files.image().is_empty());
 }

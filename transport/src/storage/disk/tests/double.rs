@@ -31,6 +31,10 @@ struct World {
     threadless: bool,
     /// Whether the disk is full.
     full: bool,
+    /// The most bytes that the files that have names may have together.
+    space: Option<usize>,
+    /// The number of syncs of files so far.
+    syncs: usize,
 }
 
 #[derive(Clone, Default)]
@@ -111,6 +115,16 @@ impl Double {
     /// Fills the disk, or frees it.
     pub(super) fn set_full(&self, full: bool) {
         self.world().full = full;
+    }
+
+    /// Bounds the length of all files together.
+    pub(super) fn set_space(&self, space: usize) {
+        self.world().space = Some(space);
+    }
+
+    /// The number of syncs of files so far.
+    pub(super) fn syncs(&self) -> usize {
+        self.world().syncs
     }
 
     /// Kills the process: its further steps have no effect.
@@ -232,6 +246,13 @@ impl World {
         self.names.get(name).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
+    /// Whether the disk has no room for a file of this length.
+    fn is_full(&self, file: usize, length: usize) -> bool {
+        let used: usize = self.names.values().map(|file| self.files[*file].now.len()).sum();
+        let more = length.saturating_sub(self.files[file].now.len());
+        self.full || self.space.is_some_and(|space| more > 0 && used + more > space)
+    }
+
     fn write(&mut self, file: usize, at: usize, bytes: &[u8]) {
         let content = &mut self.files[file];
         let before =
@@ -279,7 +300,7 @@ impl Files for Double {
     }
 
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.world().full {
+        if self.world().is_full(*file, at as usize + bytes.len()) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.step(|world| world.write(*file, at as usize, bytes))?.write(*file, at as usize, bytes);
@@ -288,6 +309,7 @@ impl Files for Double {
 
     fn sync(&self, file: &usize) -> io::Result<()> {
         let mut world = self.step(|_| ())?;
+        world.syncs += 1;
         let content = &mut world.files[*file];
         content.durable = content.now.clone();
         content.waiting.clear();
