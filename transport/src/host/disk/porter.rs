@@ -11,8 +11,8 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// A snapshot that the store cannot keep, because its disk is full for example, is fetched again after this time. The
-/// network would carry it in vain if that was done at once.
+/// A snapshot that the store cannot keep, because its disk is full for example, or that is damaged at a peer, is fetched
+/// again after this time. The network would carry it in vain if that was done at once.
 const AGAIN: Duration = Duration::from_secs(60);
 
 enum Load {
@@ -40,14 +40,14 @@ struct Ends {
     todo: Sender<Load>,
     done: mpsc::UnboundedReceiver<Done>,
     ended: oneshot::Receiver<()>,
-    /// The snapshot that could not be kept, and when the node learns that.
+    /// The snapshot that was not kept, and when the node learns that.
     failed: Option<(Instant, SnapshotId)>,
 }
 
 /// The result of a job.
 enum Done {
     Carried(Carried),
-    /// The store failed to keep a piece of this snapshot.
+    /// The store has not kept this snapshot, and probably will not keep it if it comes again now.
     Failed(SnapshotId),
 }
 
@@ -130,7 +130,14 @@ fn carry(mut intake: Intake, loads: &Receiver<Load>, tell: &mpsc::UnboundedSende
             return;
         }
         let done = match load {
-            Load::Keep(piece) => keep(&mut intake, piece),
+            Load::Keep(piece) => {
+                let kept = intake(&piece);
+                // A store that is being closed fails, and that is nobody's fault.
+                if tell.is_closed() {
+                    return;
+                }
+                judge(kept, piece)
+            }
             Load::Read(wanted) => Done::Carried(read(wanted)),
         };
         // Sending fails only if the receiver has been dropped.
@@ -138,24 +145,31 @@ fn carry(mut intake: Intake, loads: &Receiver<Load>, tell: &mpsc::UnboundedSende
     }
 }
 
-fn keep(intake: &mut Intake, piece: SnapshotPiece) -> Done {
-    match intake(&piece) {
+/// Decides how a fetch goes on after a piece.
+fn judge(kept: Result<Kept, StorageError>, piece: SnapshotPiece) -> Done {
+    let (id, peer) = (piece.snapshot, piece.from);
+    let (slots, bytes) = (id.next.index(), id.length);
+    match kept {
         Ok(Kept::More) => Done::Carried(Carried::Kept(piece)),
-        Ok(Kept::Whole(snapshot)) => Done::Carried(Carried::Fetched(piece.snapshot, Some(snapshot))),
-        Ok(Kept::Useless) => {
-            if piece.is_last() {
-                tracing::warn!("the pieces that peers sent do not form a snapshot; it is fetched again");
-            }
-            Done::Carried(Carried::Fetched(piece.snapshot, None))
+        Ok(Kept::Whole(snapshot)) => Done::Carried(Carried::Fetched(id, Some(snapshot))),
+        Ok(Kept::Useless) if piece.is_last() => {
+            tracing::warn!(
+                slots, bytes, %peer,
+                "the pieces of a snapshot do not form it, and its last piece came from this peer: check the disk of that \
+                 member; the snapshot is fetched again in {AGAIN:?}"
+            );
+            Done::Failed(id)
         }
+        Ok(Kept::Useless) => Done::Carried(Carried::Fetched(id, None)),
         // This is harmless: the process only stays behind the others, and what it has promised is on disk.
         Err(error) => {
             tracing::error!(
+                slots, bytes, %peer,
                 error = %harmless(&error),
                 "cannot keep the snapshot of a peer, so this member stays behind: free or repair the disk; it is fetched again \
                  in {AGAIN:?}"
             );
-            Done::Failed(piece.snapshot)
+            Done::Failed(id)
         }
     }
 }

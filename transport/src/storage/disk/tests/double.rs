@@ -31,6 +31,8 @@ struct World {
     threadless: bool,
     /// Whether the disk is full.
     full: bool,
+    /// Whether files that are only read cannot be read.
+    unreadable: bool,
     /// The most bytes that the files that have names may have together.
     space: Option<usize>,
     /// The number of syncs of files so far.
@@ -115,6 +117,11 @@ impl Double {
     /// Fills the disk, or frees it.
     pub(super) fn set_full(&self, full: bool) {
         self.world().full = full;
+    }
+
+    /// Makes reading fail, or work again.
+    pub(super) fn set_unreadable(&self, unreadable: bool) {
+        self.world().unreadable = unreadable;
     }
 
     /// Bounds the length of all files together.
@@ -268,7 +275,11 @@ struct Kept(Double, usize);
 
 impl Contents for Kept {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        Bytes::from(&self.0.world().files[self.1].now[..]).read_at(offset, into)
+        let world = self.0.world();
+        if world.unreadable {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        Bytes::from(&world.files[self.1].now[..]).read_at(offset, into)
     }
 }
 
