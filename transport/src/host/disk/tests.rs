@@ -93,6 +93,49 @@ async fn what_was_begun_is_on_disk_when_the_store_is_closed() {
     }
 }
 
+/// A store that panics in a write, or when it is closed.
+struct Panicking {
+    in_write: bool,
+    blocks: bool,
+}
+
+#[async_trait]
+impl Storage<Multi> for Panicking {
+    fn blocks(&self) -> bool {
+        self.blocks
+    }
+
+    async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
+        MemoryStorage::new().load().await
+    }
+
+    async fn append(&mut self, _: &[Record]) -> Result<(), StorageError> {
+        assert!(!self.in_write, "a panic of this test");
+        Ok(())
+    }
+
+    async fn install(&mut self, _: &Snapshot, _: &[Record]) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+impl Drop for Panicking {
+    fn drop(&mut self) {
+        assert!(self.in_write, "a panic of this test");
+    }
+}
+
+/// What it was to write may not be on disk.
+#[tokio::test]
+async fn a_store_that_panics_while_it_is_closed_is_not_closed_well() {
+    for (in_write, blocks) in [(true, true), (true, false), (false, true), (false, false)] {
+        let writer = Writer::<Multi>::start(Box::new(Panicking { in_write, blocks })).expect("a task");
+        writer.begin(ballot());
+        let closed = writer.close(Duration::from_secs(4)).await;
+        assert!(matches!(closed, Err(StorageError::Panicked)), "{in_write} {blocks}: {closed:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn all_that_hangs_together_is_waited_for_once() {
     let (tell, mut hanging) = mpsc::unbounded_channel();

@@ -21,7 +21,7 @@ pub(in crate::host) struct Written<P: Protocol> {
 pub(in crate::host) struct Writer<P: Protocol> {
     writes: mpsc::UnboundedSender<Write<P>>,
     done: mpsc::UnboundedReceiver<Result<Written<P>, StorageError>>,
-    /// Dropped when the task ends.
+    /// Told when the task has ended and the store is closed. Dropped if it panics.
     ended: oneshot::Receiver<()>,
 }
 
@@ -49,7 +49,7 @@ impl<P: Protocol> Writer<P> {
                 // Sending fails only if the receiver has been dropped.
                 drop(tell.send(Err(error)));
             }
-            drop(end);
+            _ = end.send(());
         };
         if blocks {
             // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
@@ -82,7 +82,7 @@ impl<P: Protocol> Writer<P> {
     /// may hang. Returns false if it did not end.
     ///
     /// # Errors
-    /// The first write that failed.
+    /// The first write that failed, or [`StorageError::Panicked`].
     pub(in crate::host) async fn close(mut self, patience: Duration) -> Result<bool, StorageError> {
         drop(self.writes);
         let all = async {
@@ -90,8 +90,7 @@ impl<P: Protocol> Writer<P> {
             while let Some(written) = self.done.recv().await {
                 written?;
             }
-            // Its sender is dropped, never used.
-            _ = self.ended.await;
+            self.ended.await.map_err(|_| StorageError::Panicked)?;
             Ok(true)
         };
         timeout(patience, all).await.unwrap_or(Ok(false))
