@@ -28,6 +28,7 @@ mod waiters;
 
 pub use change::{ChangeError, LeaveError};
 pub use cluster::MemoryCluster;
+pub(crate) use disk::on_thread;
 pub use error::{HostError, ProposeError, ReadFailure, Stopped};
 pub use reads::Seen;
 pub use replicated::{HostStatus, Replicated};

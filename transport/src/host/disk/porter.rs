@@ -1,13 +1,13 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
+use super::beside::spawn;
 use super::harmless;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
 use paxos_core::{Bytes, Protocol, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -62,7 +62,7 @@ impl Porter {
             carry(intake, &loads, &tell);
             drop(end);
         };
-        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Thread)?;
+        spawn("paxos-pieces", work)?;
         Ok(Self { ends: Some(Ends { todo, done, ended, failed: None }) })
     }
 

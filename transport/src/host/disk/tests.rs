@@ -1,6 +1,6 @@
 //! Disks that hang, and one that is full.
 
-use super::{Carried, Porter, Scribe, Writer, close};
+use super::{Carried, Porter, Scribe, Writer, close, load};
 use crate::storage::{Intake, Kept, MemoryStorage, Saved, Storage, StorageError};
 use async_trait::async_trait;
 use core::future::pending;
@@ -10,7 +10,7 @@ use paxos_core::{
     Bytes, Config, Digest, Event, Node, NodeId, Protocol, Setup, Slot, Snapshot, SnapshotId, SnapshotPiece,
     Time, Write,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -134,6 +134,57 @@ async fn a_store_that_panics_while_it_is_closed_is_not_closed_well() {
         let closed = writer.close(Duration::from_secs(4)).await;
         assert!(matches!(closed, Err(StorageError::Panicked)), "{in_write} {blocks}: {closed:?}");
     }
+}
+
+/// A disk that hangs when the store is loaded, until it is released. It tells which thread waits for it.
+struct Hanging {
+    waits: mpsc::UnboundedSender<Option<String>>,
+    released: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+#[async_trait]
+impl Storage<Multi> for Hanging {
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    async fn load(&mut self) -> Result<Saved<Multi>, StorageError> {
+        let thread = thread::current().name().map(str::to_owned);
+        _ = self.waits.send(thread.clone());
+        // The end of the runtime would wait for its own thread, and the test would never end.
+        if thread.as_deref() == Some("paxos-load") {
+            _ = self.released.lock().expect("no panic").recv();
+        }
+        MemoryStorage::new().load().await
+    }
+
+    async fn append(&mut self, _: &[Record]) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn install(&mut self, _: &Snapshot, _: &[Record]) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// A program that ends its runtime must not wait for the disk.
+#[test]
+fn a_start_on_a_disk_that_hangs_can_be_ended() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (waits, mut hanging) = mpsc::unbounded_channel();
+    let (release, released) = std::sync::mpsc::channel();
+    let thread = runtime.block_on(async {
+        let loading =
+            tokio::spawn(load::<Multi>(Box::new(Hanging { waits, released: Mutex::new(released) })));
+        let thread = hanging.recv().await.expect("it hangs");
+        loading.abort();
+        thread
+    });
+    assert_eq!(thread.as_deref(), Some("paxos-load"), "a thread of the runtime");
+    drop(runtime);
+    // What was loaded late is dropped.
+    release.send(()).expect("it still hangs");
+    assert!(hanging.blocking_recv().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,12 @@
 //! The host's disk: a task, or a thread if the store blocks, that writes beside the host. It writes all waiting records
 //! with one sync.
 
+use super::beside::{on_thread, spawn};
 use crate::storage::{Saved, Storage, StorageError};
 use core::time::Duration;
 use paxos_core::{Protocol, Write};
-use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 /// Writes that became durable together, oldest first.
@@ -34,8 +33,8 @@ pub(in crate::host) async fn load<P: Protocol>(
         return Ok((storage, saved));
     }
     let runtime = Handle::current();
-    let loading = spawn_blocking(move || runtime.block_on(storage.load()).map(|saved| (storage, saved)));
-    loading.await.unwrap_or(Err(StorageError::Panicked))
+    let load = move || runtime.block_on(storage.load()).map(|saved| (storage, saved));
+    on_thread("paxos-load", load).await?
 }
 
 impl<P: Protocol> Writer<P> {
@@ -52,10 +51,8 @@ impl<P: Protocol> Writer<P> {
             _ = end.send(());
         };
         if blocks {
-            // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
             let runtime = Handle::current();
-            let named = thread::Builder::new().name("paxos-store".into());
-            named.spawn(move || runtime.block_on(work)).map_err(StorageError::Thread)?;
+            spawn("paxos-store", move || runtime.block_on(work))?;
         } else {
             tokio::spawn(work);
         }
