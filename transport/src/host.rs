@@ -180,10 +180,7 @@ where
                 }
                 self.writer.begin(write);
             }
-            ready.wanted().for_each(|wanted| self.porter.read(wanted));
-            if let Some(piece) = ready.piece() {
-                self.porter.keep(piece);
-            }
+            self.porter.take(&mut ready);
             if let Some(takeover) = ready.take_over(&mut self.replica) {
                 self.takeover.begin("paxos-takeover", || takeover.run())?;
             }

@@ -6,7 +6,7 @@ use super::harmless;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
-use paxos_core::{Bytes, Protocol, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
+use paxos_core::{Bytes, Protocol, Ready, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -40,6 +40,8 @@ struct Ends {
     todo: Sender<Load>,
     done: mpsc::UnboundedReceiver<Done>,
     ended: oneshot::Receiver<()>,
+    /// The number of pieces that are being read for peers: at most one for each.
+    reading: usize,
     /// The snapshot that was not kept, and when the node learns that.
     failed: Option<(Instant, SnapshotId)>,
 }
@@ -63,7 +65,7 @@ impl Porter {
             drop(end);
         };
         spawn("paxos-pieces", work)?;
-        Ok(Self { ends: Some(Ends { todo, done, ended, failed: None }) })
+        Ok(Self { ends: Some(Ends { todo, done, ended, reading: 0, failed: None }) })
     }
 
     /// Whether the node should hand out pieces.
@@ -71,31 +73,41 @@ impl Porter {
         self.ends.is_some()
     }
 
+    /// Takes from a node the pieces that are to be kept and read. While some are being read, the others stay with the
+    /// node, which drops those that their peers have ceased to wait for: the disk may hang for long.
+    pub(in crate::host) fn take<P: Protocol>(&mut self, ready: &mut Ready<'_, P>) {
+        let Some(ends) = &mut self.ends else { return };
+        if ends.reading == 0 {
+            for wanted in ready.wanted() {
+                ends.reading += 1;
+                ends.begin(Load::Read(wanted));
+            }
+        }
+        if let Some(piece) = ready.piece() {
+            self.keep(piece);
+        }
+    }
+
     /// Keeps a piece. The node hands out the next one when it learns the result.
-    pub(in crate::host) fn keep(&self, piece: SnapshotPiece) {
-        self.begin(Load::Keep(piece));
-    }
-
-    /// Reads a piece. The node hands out one for each peer, until the peer asks again.
-    pub(in crate::host) fn read(&self, wanted: WantedPiece) {
-        self.begin(Load::Read(wanted));
-    }
-
-    fn begin(&self, load: Load) {
-        if let Some(Ends { todo, .. }) = &self.ends {
-            // If the thread has ended, `done` returns its error instead.
-            drop(todo.send(load));
+    pub(super) fn keep(&self, piece: SnapshotPiece) {
+        if let Some(ends) = &self.ends {
+            ends.begin(Load::Keep(piece));
         }
     }
 
     /// Returns the next finished job; never returns if there is none. The future may be dropped without losing
     /// anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Carried, StorageError> {
-        let Some(Ends { done, failed, .. }) = &mut self.ends else { return pending().await };
+        let Some(Ends { done, failed, reading, .. }) = &mut self.ends else { return pending().await };
         loop {
             tokio::select! {
                 done = done.recv() => match done {
-                    Some(Done::Carried(carried)) => return Ok(carried),
+                    Some(Done::Carried(carried)) => {
+                        if let Carried::Read(..) = carried {
+                            *reading -= 1;
+                        }
+                        return Ok(carried);
+                    }
                     Some(Done::Failed(snapshot)) => *failed = Some((Instant::now() + AGAIN, snapshot)),
                     None => return Err(StorageError::Panicked),
                 },
@@ -113,6 +125,13 @@ impl Porter {
         let Some(Ends { todo, done, ended, .. }) = self.ends else { return true };
         drop((todo, done));
         timeout(patience, ended).await.is_ok()
+    }
+}
+
+impl Ends {
+    fn begin(&self, load: Load) {
+        // If the thread has ended, `done` returns its error instead.
+        drop(self.todo.send(load));
     }
 }
 

@@ -7,9 +7,10 @@ use core::future::pending;
 use core::time::Duration;
 use multi_paxos::MultiPaxos;
 use paxos_core::{
-    Bytes, Config, Digest, Event, Node, NodeId, Protocol, Setup, Slot, Snapshot, SnapshotId, SnapshotPiece,
-    Time, Write,
+    Bytes, Config, Contents, Digest, Event, Message, Node, NodeId, Protocol, Sections, Setup, Slot, Snapshot,
+    SnapshotId, SnapshotPiece, Time, Write,
 };
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tokio::sync::mpsc;
@@ -237,4 +238,59 @@ async fn fetched_again(keep: fn() -> Result<Kept, StorageError>, piece: &Snapsho
     tokio::time::resume();
     assert!(porter.close(Duration::from_secs(4)).await);
     tokio::time::pause();
+}
+
+/// The bytes of a snapshot. If there is a gate, each read is told, and waits until it opens.
+struct Gated {
+    bytes: Bytes,
+    begun: mpsc::UnboundedSender<()>,
+    gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
+}
+
+impl Contents for Gated {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        if let Some(gate) = &*self.gate.lock().expect("no panic") {
+            _ = self.begun.send(());
+            _ = gate.recv();
+        }
+        self.bytes.read_at(offset, into)
+    }
+}
+
+/// A peer that has waited long enough asks again, also while the disk hangs.
+#[tokio::test]
+async fn of_the_pieces_that_a_peer_asks_for_while_the_disk_hangs_only_the_last_is_read() {
+    let (sessions, membership) = (Bytes::empty(), Bytes::empty());
+    let sections = Sections { next: Slot(9), machine: Bytes::from(vec![7; 500]), sessions, membership };
+    let whole = Snapshot::new(&sections);
+    let (snapshot, bytes) = (whole.id(), whole.read_all().expect("memory"));
+    let (begun, mut reading) = mpsc::unbounded_channel();
+    let gated = Arc::new(Gated { bytes, begun: begun.clone(), gate: Mutex::new(None) });
+    let config = Arc::new(Config::collapsed(3).expect("lawful"));
+    let setup = Setup { id: NodeId(0), config, options: () };
+    let held = Snapshot::of(snapshot, gated.clone()).expect("whole");
+    let mut node = Node::<Multi>::restore_from(setup, Time(0), 1, Some(held), &[]);
+    node.hand_out_pieces();
+    let storage = Broken { store: MemoryStorage::new(), begun, keep: refuse };
+    let mut porter = Porter::start::<Multi>(&storage).expect("a thread");
+    let (open, gate) = std::sync::mpsc::channel();
+    *gated.gate.lock().expect("no panic") = Some(gate);
+
+    let last = 99;
+    for offset in 0..=last {
+        let message = Message::Fetch { snapshot, offset };
+        node.step(Time(offset), Event::Message { from: NodeId(1), message });
+        porter.take(&mut node.ready());
+        if offset == 0 {
+            reading.recv().await.expect("the disk hangs");
+        }
+    }
+    drop(open);
+    let mut read = Vec::new();
+    while read.last() != Some(&last) {
+        let Ok(Carried::Read(_, Some(bytes))) = porter.done().await else { panic!("after {read:?}") };
+        read.push(snapshot.length - bytes.len() as u64);
+        porter.take(&mut node.ready());
+    }
+    assert_eq!(read, [0, last]);
 }
