@@ -60,9 +60,8 @@ fn fail() -> Result<Kept, StorageError> {
     Err(StorageError::Write(std::io::ErrorKind::StorageFull.into()))
 }
 
-fn refuse() -> Result<Kept, StorageError> {
-    Ok(Kept::Useless)
-}
+/// Finds a piece useless.
+const REFUSE: fn() -> Result<Kept, StorageError> = || Ok(Kept::Useless);
 
 /// The only piece of a snapshot.
 fn piece() -> SnapshotPiece {
@@ -214,11 +213,11 @@ async fn a_snapshot_that_a_full_disk_cannot_keep_ends_nothing_and_is_fetched_aga
 /// The peer that sent it would send the same again.
 #[tokio::test(start_paused = true)]
 async fn pieces_that_are_no_snapshot_together_are_fetched_again_later() {
-    fetched_again(refuse, &piece(), Duration::from_secs(60)).await;
+    fetched_again(REFUSE, &piece(), Duration::from_secs(60)).await;
     // A piece that follows no other is a beginning that was lost. The rest need not come.
     let mut first = piece();
     first.snapshot.length = 2;
-    fetched_again(refuse, &first, Duration::ZERO).await;
+    fetched_again(REFUSE, &first, Duration::ZERO).await;
 }
 
 /// Three times in a row, the store does this with a piece, and the snapshot is fetched again after `pause`.
@@ -271,7 +270,7 @@ async fn of_the_pieces_that_a_peer_asks_for_while_the_disk_hangs_only_the_last_i
     let held = Snapshot::of(snapshot, gated.clone()).expect("whole");
     let mut node = Node::<Multi>::restore_from(setup, Time(0), 1, Some(held), &[]);
     node.hand_out_pieces();
-    let storage = Broken { store: MemoryStorage::new(), begun, keep: refuse };
+    let storage = Broken { store: MemoryStorage::new(), begun, keep: REFUSE };
     let mut porter = Porter::start::<Multi>(&storage).expect("a thread");
     let (open, gate) = std::sync::mpsc::channel();
     *gated.gate.lock().expect("no panic") = Some(gate);

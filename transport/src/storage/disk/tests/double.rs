@@ -29,8 +29,6 @@ struct World {
     crashed: bool,
     /// Whether the system starts no thread.
     threadless: bool,
-    /// Whether the disk is full.
-    full: bool,
     /// Whether files that are only read cannot be read.
     unreadable: bool,
     /// The most bytes that the files that have names may have together.
@@ -116,7 +114,7 @@ impl Double {
 
     /// Fills the disk, or frees it.
     pub(super) fn set_full(&self, full: bool) {
-        self.world().full = full;
+        self.world().space = full.then_some(0);
     }
 
     /// Makes reading fail, or work again.
@@ -257,7 +255,7 @@ impl World {
     fn is_full(&self, file: usize, length: usize) -> bool {
         let used: usize = self.names.values().map(|file| self.files[*file].now.len()).sum();
         let more = length.saturating_sub(self.files[file].now.len());
-        self.full || self.space.is_some_and(|space| more > 0 && used + more > space)
+        self.space.is_some_and(|space| more > 0 && used + more > space)
     }
 
     fn write(&mut self, file: usize, at: usize, bytes: &[u8]) {
