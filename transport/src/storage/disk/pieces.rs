@@ -188,7 +188,7 @@ impl<F: Files> Store<F> {
     }
 
     /// Opens a segment of at least `needed` bytes under this name: the spare one, the one made in advance, or a new
-    /// one. Returns its length.
+    /// one, which is short on a disk that is too full for the `usual` length. Returns its length.
     fn fetch(&mut self, name: &str, needed: u64, usual: u64) -> io::Result<(F::File, u64)> {
         if let Some(length) = self.spare.take_if(|length| *length >= needed) {
             self.files.rename(SPARE, name)?;
@@ -212,23 +212,21 @@ impl<F: Files> Store<F> {
             Some(Making::Failed { .. }) => true,
             None => false,
         };
-        let new = |length| {
-            new_segment(&self.files, name, length, self.sizes, &self.closing).map(|file| (file, length))
-        };
         let short = needed.max(self.sizes.first);
-        if full {
-            return new(short);
-        }
-        new(usual).or_else(|error| {
-            if !is_full(&error) || short == usual {
-                return Err(error);
+        let mut lengths = vec![usual, short, needed];
+        lengths.dedup();
+        lengths.retain(|length| !full || *length <= short);
+        let mut made = Err(io::ErrorKind::StorageFull.into());
+        for length in lengths {
+            made =
+                new_segment(&self.files, name, length, self.sizes, &self.closing).map(|file| (file, length));
+            let Err(error) = made.as_ref() else { break };
+            if !is_full(error) {
+                break;
             }
-            tracing::warn!(
-                %error, usual, short,
-                "the disk is too full for a segment of the usual length, so the log goes on in a short one: free the disk"
-            );
-            new(short)
-        })
+            tracing::warn!(%error, length, "the disk is too full for a new segment of the log of this length: free the disk");
+        }
+        made
     }
 }
 

@@ -120,10 +120,15 @@ fn a_store_whose_last_segment_is_full_is_opened_on_a_nearly_full_disk() {
     files.kill();
     drop(store);
     files.start_again();
-    files.set_space(files.image().values().map(Vec::len).sum::<usize>() - 16 * MIB + 2 * MIB);
-    let mut store = open(&files).expect("there is space for a short segment");
-    assert_eq!(segments(&store), [1, 2, 4, 8, 1]);
-    append(&mut store).expect("written");
+    let full = files.image();
+    let used = full.values().map(Vec::len).sum::<usize>() - 16 * MIB;
+    for (free, length) in [(2 * MIB, MIB), (MIB / 4, MIB / 8)] {
+        let files = Double::of(&full);
+        files.set_space(used + free);
+        let store = open(&files).expect("there is space for a short segment");
+        let segments = &store.manifest.segments;
+        assert_eq!((segments.len(), segments[4].length as usize), (5, length));
+    }
 }
 
 #[test]
