@@ -1,9 +1,9 @@
 //! Starts a member that speaks TCP and keeps its log on disk.
 
 use crate::carrier::{self, BindError, TcpCarrier, TcpHandle, TcpLimits, TcpOptions, TlsOptions};
-use crate::host::{HostError, Replicated, TraceOut, open};
+use crate::host::{HostError, Replicated, TraceOut, on_thread, open};
 use crate::identity::{Identity, Portable};
-use crate::storage::{DiskStorage, StorageError, StoreError};
+use crate::storage::{DiskStorage, StoreError};
 use core::fmt;
 use core::marker::PhantomData;
 use paxos_core::{Config, NodeId, Protocol, Setup, StateMachine};
@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::lookup_host;
-use tokio::task::spawn_blocking;
 
 /// What a member needs to run over TCP with a store on disk. [`Replicated::builder`] makes one.
 ///
@@ -231,8 +230,8 @@ impl<P: Portable, S> Prepared<P, S> {
         let Self { identity, setup, carrier, store: (directory, create), trace, machine } = self;
         // It reads the whole store.
         let open = if create { DiskStorage::open } else { DiskStorage::open_existing };
-        let opened = spawn_blocking(move || open(directory, &identity));
-        let storage = opened.await.map_err(|_| HostError::from(StorageError::Panicked))??;
+        let opened = on_thread("paxos-open", move || open(directory, &identity)).await;
+        let storage = opened.map_err(HostError::from)??;
         Ok(Bound { setup, carrier: carrier.start()?, storage, trace, machine })
     }
 }

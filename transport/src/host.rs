@@ -28,6 +28,7 @@ mod waiters;
 
 pub use change::{ChangeError, LeaveError};
 pub use cluster::MemoryCluster;
+pub(crate) use disk::on_thread;
 pub use error::{HostError, ProposeError, ReadFailure, Stopped};
 pub use reads::Seen;
 pub use replicated::{HostStatus, Replicated};
@@ -181,10 +182,7 @@ where
                 }
                 self.writer.begin(write);
             }
-            ready.wanted().for_each(|wanted| self.porter.read(wanted));
-            if let Some(piece) = ready.piece() {
-                self.porter.keep(piece);
-            }
+            self.porter.take(&mut ready);
             if let Some(takeover) = ready.take_over(&mut self.replica) {
                 self.takeover.begin("paxos-takeover", || takeover.run())?;
             }

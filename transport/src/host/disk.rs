@@ -8,6 +8,7 @@ mod scribe;
 mod writer;
 
 pub(super) use beside::Beside;
+pub(crate) use beside::on_thread;
 pub(super) use pace::Pace;
 pub(super) use porter::{Carried, Porter};
 pub(super) use scribe::Scribe;

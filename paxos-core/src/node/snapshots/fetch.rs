@@ -26,6 +26,8 @@ pub struct SnapshotPiece {
     pub offset: u64,
     /// The bytes, at least one.
     pub bytes: Bytes,
+    /// The process that sent them.
+    pub from: NodeId,
 }
 
 impl SnapshotPiece {
@@ -192,7 +194,7 @@ impl<P: Protocol> Node<P> {
         let fetching = self.fetching.as_mut().filter(|fetching| !fetching.taken)?;
         let (snapshot, offset, bytes) = (fetching.id, fetching.have, fetching.piece.clone()?);
         fetching.taken = true;
-        Some(SnapshotPiece { snapshot, offset, bytes })
+        Some(SnapshotPiece { snapshot, offset, bytes, from: fetching.peer })
     }
 
     /// Keeps the last piece in memory.

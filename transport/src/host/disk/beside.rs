@@ -1,4 +1,4 @@
-//! Runs a long job beside the host.
+//! Runs a long job beside the host, or before it begins.
 
 use crate::storage::StorageError;
 use core::future::pending;
@@ -7,6 +7,22 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+
+/// Does a job that waits for a disk, on a thread of its own with this name. If the future is dropped, the job goes on, and
+/// its result is dropped.
+pub(crate) async fn on_thread<T: Send + 'static>(
+    name: &str,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StorageError> {
+    let (tell, done) = oneshot::channel();
+    spawn(name, move || drop(tell.send(job())))?;
+    done.await.map_err(|_| StorageError::Panicked)
+}
+
+/// Spawns a thread. It is none of the runtime's: at its end, the runtime would wait for a disk that hangs.
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
+    thread::Builder::new().name(name.into()).spawn(work).map(drop).map_err(StorageError::Thread)
+}
 
 /// One job at a time, and its result.
 pub(in crate::host) struct Beside<T> {
@@ -30,8 +46,7 @@ impl<T: Send + 'static> Beside<T> {
         // Sending fails only if the receiver has been dropped.
         let work = move || drop(tell.send(job()));
         if self.blocks {
-            // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
-            thread::Builder::new().name(name.into()).spawn(work).map_err(StorageError::Thread)?;
+            spawn(name, work)?;
         } else {
             // While this runs, a clock that tests have paused does not advance.
             drop(spawn_blocking(work));

@@ -1,18 +1,18 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
+use super::beside::spawn;
 use super::harmless;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
 use core::time::Duration;
-use paxos_core::{Bytes, Protocol, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
+use paxos_core::{Bytes, Protocol, Ready, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// A snapshot that the store cannot keep, because its disk is full for example, is fetched again after this time. The
-/// network would carry it in vain if that was done at once.
+/// A snapshot that the store cannot keep, because its disk is full for example, or that is damaged at a peer, is fetched
+/// again after this time. The network would carry it in vain if that was done at once.
 const AGAIN: Duration = Duration::from_secs(60);
 
 enum Load {
@@ -40,14 +40,16 @@ struct Ends {
     todo: Sender<Load>,
     done: mpsc::UnboundedReceiver<Done>,
     ended: oneshot::Receiver<()>,
-    /// The snapshot that could not be kept, and when the node learns that.
+    /// The number of pieces that are being read for peers: at most one for each.
+    reading: usize,
+    /// The snapshot that was not kept, and when the node learns that.
     failed: Option<(Instant, SnapshotId)>,
 }
 
 /// The result of a job.
 enum Done {
     Carried(Carried),
-    /// The store failed to keep a piece of this snapshot.
+    /// The store has not kept this snapshot, and probably will not keep it if it comes again now.
     Failed(SnapshotId),
 }
 
@@ -62,8 +64,8 @@ impl Porter {
             carry(intake, &loads, &tell);
             drop(end);
         };
-        thread::Builder::new().name("paxos-pieces".into()).spawn(work).map_err(StorageError::Thread)?;
-        Ok(Self { ends: Some(Ends { todo, done, ended, failed: None }) })
+        spawn("paxos-pieces", work)?;
+        Ok(Self { ends: Some(Ends { todo, done, ended, reading: 0, failed: None }) })
     }
 
     /// Whether the node should hand out pieces.
@@ -71,31 +73,41 @@ impl Porter {
         self.ends.is_some()
     }
 
+    /// Takes from a node the pieces that are to be kept and read. While some are being read, the others stay with the
+    /// node, which drops those that their peers have ceased to wait for: the disk may hang for long.
+    pub(in crate::host) fn take<P: Protocol>(&mut self, ready: &mut Ready<'_, P>) {
+        let Some(ends) = &mut self.ends else { return };
+        if ends.reading == 0 {
+            for wanted in ready.wanted() {
+                ends.reading += 1;
+                ends.begin(Load::Read(wanted));
+            }
+        }
+        if let Some(piece) = ready.piece() {
+            self.keep(piece);
+        }
+    }
+
     /// Keeps a piece. The node hands out the next one when it learns the result.
-    pub(in crate::host) fn keep(&self, piece: SnapshotPiece) {
-        self.begin(Load::Keep(piece));
-    }
-
-    /// Reads a piece. The node hands out one for each peer, until the peer asks again.
-    pub(in crate::host) fn read(&self, wanted: WantedPiece) {
-        self.begin(Load::Read(wanted));
-    }
-
-    fn begin(&self, load: Load) {
-        if let Some(Ends { todo, .. }) = &self.ends {
-            // If the thread has ended, `done` returns its error instead.
-            drop(todo.send(load));
+    pub(super) fn keep(&self, piece: SnapshotPiece) {
+        if let Some(ends) = &self.ends {
+            ends.begin(Load::Keep(piece));
         }
     }
 
     /// Returns the next finished job; never returns if there is none. The future may be dropped without losing
     /// anything.
     pub(in crate::host) async fn done(&mut self) -> Result<Carried, StorageError> {
-        let Some(Ends { done, failed, .. }) = &mut self.ends else { return pending().await };
+        let Some(Ends { done, failed, reading, .. }) = &mut self.ends else { return pending().await };
         loop {
             tokio::select! {
                 done = done.recv() => match done {
-                    Some(Done::Carried(carried)) => return Ok(carried),
+                    Some(Done::Carried(carried)) => {
+                        if let Carried::Read(..) = carried {
+                            *reading -= 1;
+                        }
+                        return Ok(carried);
+                    }
                     Some(Done::Failed(snapshot)) => *failed = Some((Instant::now() + AGAIN, snapshot)),
                     None => return Err(StorageError::Panicked),
                 },
@@ -116,6 +128,13 @@ impl Porter {
     }
 }
 
+impl Ends {
+    fn begin(&self, load: Load) {
+        // If the thread has ended, `done` returns its error instead.
+        drop(self.todo.send(load));
+    }
+}
+
 /// Waits until it is time to tell the node that this snapshot was not kept.
 async fn reach(failed: Option<(Instant, SnapshotId)>) -> SnapshotId {
     let Some((at, snapshot)) = failed else { return pending().await };
@@ -130,7 +149,14 @@ fn carry(mut intake: Intake, loads: &Receiver<Load>, tell: &mpsc::UnboundedSende
             return;
         }
         let done = match load {
-            Load::Keep(piece) => keep(&mut intake, piece),
+            Load::Keep(piece) => {
+                let kept = intake(&piece);
+                // A store that is being closed fails, and that is nobody's fault.
+                if tell.is_closed() {
+                    return;
+                }
+                judge(kept, piece)
+            }
             Load::Read(wanted) => Done::Carried(read(wanted)),
         };
         // Sending fails only if the receiver has been dropped.
@@ -138,24 +164,31 @@ fn carry(mut intake: Intake, loads: &Receiver<Load>, tell: &mpsc::UnboundedSende
     }
 }
 
-fn keep(intake: &mut Intake, piece: SnapshotPiece) -> Done {
-    match intake(&piece) {
+/// Decides how a fetch goes on after a piece.
+fn judge(kept: Result<Kept, StorageError>, piece: SnapshotPiece) -> Done {
+    let (id, peer) = (piece.snapshot, piece.from);
+    let (slots, bytes) = (id.next.index(), id.length);
+    match kept {
         Ok(Kept::More) => Done::Carried(Carried::Kept(piece)),
-        Ok(Kept::Whole(snapshot)) => Done::Carried(Carried::Fetched(piece.snapshot, Some(snapshot))),
-        Ok(Kept::Useless) => {
-            if piece.is_last() {
-                tracing::warn!("the pieces that peers sent do not form a snapshot; it is fetched again");
-            }
-            Done::Carried(Carried::Fetched(piece.snapshot, None))
+        Ok(Kept::Whole(snapshot)) => Done::Carried(Carried::Fetched(id, Some(snapshot))),
+        Ok(Kept::Useless) if piece.is_last() => {
+            tracing::warn!(
+                slots, bytes, %peer,
+                "the pieces of a snapshot do not form it, and its last piece came from this peer: check the disk of that \
+                 member; the snapshot is fetched again in {AGAIN:?}"
+            );
+            Done::Failed(id)
         }
+        Ok(Kept::Useless) => Done::Carried(Carried::Fetched(id, None)),
         // This is harmless: the process only stays behind the others, and what it has promised is on disk.
         Err(error) => {
             tracing::error!(
+                slots, bytes, %peer,
                 error = %harmless(&error),
                 "cannot keep the snapshot of a peer, so this member stays behind: free or repair the disk; it is fetched again \
                  in {AGAIN:?}"
             );
-            Done::Failed(piece.snapshot)
+            Done::Failed(id)
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The host's disk: a task, or a thread if the store blocks, that writes beside the host. It writes all waiting records
 //! with one sync.
 
+use super::beside::{on_thread, spawn};
 use crate::storage::{Saved, Storage, StorageError};
 use core::time::Duration;
 use paxos_core::{Protocol, Write};
-use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 /// Writes that became durable together, oldest first.
@@ -21,7 +20,7 @@ pub(in crate::host) struct Written<P: Protocol> {
 pub(in crate::host) struct Writer<P: Protocol> {
     writes: mpsc::UnboundedSender<Write<P>>,
     done: mpsc::UnboundedReceiver<Result<Written<P>, StorageError>>,
-    /// Dropped when the task ends.
+    /// Told when the task has ended and the store is closed. Dropped if it panics.
     ended: oneshot::Receiver<()>,
 }
 
@@ -34,8 +33,8 @@ pub(in crate::host) async fn load<P: Protocol>(
         return Ok((storage, saved));
     }
     let runtime = Handle::current();
-    let loading = spawn_blocking(move || runtime.block_on(storage.load()).map(|saved| (storage, saved)));
-    loading.await.unwrap_or(Err(StorageError::Panicked))
+    let load = move || runtime.block_on(storage.load()).map(|saved| (storage, saved));
+    on_thread("paxos-load", load).await?
 }
 
 impl<P: Protocol> Writer<P> {
@@ -49,13 +48,11 @@ impl<P: Protocol> Writer<P> {
                 // Sending fails only if the receiver has been dropped.
                 drop(tell.send(Err(error)));
             }
-            drop(end);
+            _ = end.send(());
         };
         if blocks {
-            // Not a thread of the runtime: at its end, the runtime would wait for a disk that hangs.
             let runtime = Handle::current();
-            let named = thread::Builder::new().name("paxos-store".into());
-            named.spawn(move || runtime.block_on(work)).map_err(StorageError::Thread)?;
+            spawn("paxos-store", move || runtime.block_on(work))?;
         } else {
             tokio::spawn(work);
         }
@@ -82,7 +79,7 @@ impl<P: Protocol> Writer<P> {
     /// may hang. Returns false if it did not end.
     ///
     /// # Errors
-    /// The first write that failed.
+    /// The first write that failed, or [`StorageError::Panicked`].
     pub(in crate::host) async fn close(mut self, patience: Duration) -> Result<bool, StorageError> {
         drop(self.writes);
         let all = async {
@@ -90,8 +87,7 @@ impl<P: Protocol> Writer<P> {
             while let Some(written) = self.done.recv().await {
                 written?;
             }
-            // Its sender is dropped, never used.
-            _ = self.ended.await;
+            self.ended.await.map_err(|_| StorageError::Panicked)?;
             Ok(true)
         };
         timeout(patience, all).await.unwrap_or(Ok(false))

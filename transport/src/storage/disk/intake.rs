@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::files::Files;
 use super::store::{Closing, PIECE, Staged, create_staged, lock};
 use crate::storage::Kept;
-use paxos_core::{Contents, Snapshot, SnapshotId, SnapshotPiece};
+use paxos_core::{Contents, Snapshot, SnapshotError, SnapshotId, SnapshotPiece};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,13 +30,17 @@ pub(super) struct Coming<F: Files> {
 }
 
 impl<F: Files> Intake<F> {
-    /// Adds a piece. A piece that does not follow the previous ones is useless. After an error, all pieces are.
+    /// Adds a piece. A piece that does not follow the previous ones is useless. After an error, all pieces are, until one
+    /// is the first of a snapshot.
     pub(super) fn keep(&mut self, piece: &SnapshotPiece) -> Result<Kept, StoreError> {
-        let added = self.add(piece).inspect_err(|_| {
+        let under_way = self.coming.is_some() || piece.offset == 0;
+        let added = self.add(piece);
+        // A complete snapshot that waits to be installed has the same name, and no later piece takes it away.
+        if under_way && !matches!(added, Ok(Kept::More | Kept::Whole(_))) {
             self.coming = None;
             // The file takes space on a disk that may be full. If it cannot be removed, the next start removes it.
             drop(self.files.remove(RECEIVED));
-        });
+        }
         added.map_err(StoreError::io(&self.dir.join(RECEIVED)))
     }
 
@@ -61,9 +65,13 @@ impl<F: Files> Intake<F> {
         let Some(Coming { id, file, .. }) = self.coming.take() else { return Ok(Kept::Useless) };
         // Read the file to check its checksum, because the pieces may come from several peers.
         let contents = self.files.contents(file);
-        let read = Snapshot::open(Arc::new(UntilClosed(contents.clone(), self.closing.clone())));
-        if !read.is_ok_and(|read| read.id() == id) {
-            return Ok(Kept::Useless);
+        match Snapshot::open(Arc::new(UntilClosed(contents.clone(), self.closing.clone()))) {
+            Ok(read) if read.id() == id => {}
+            // This disk is to blame for that, not the peers.
+            Err(SnapshotError::Unreadable(kind)) => {
+                return Err(io::Error::new(kind, format!("what was received cannot be read: {kind}")));
+            }
+            Ok(_) | Err(_) => return Ok(Kept::Useless),
         }
         let snapshot = Snapshot::of(id, contents).map_err(io::Error::other)?;
         lock(&self.staged).insert(RECEIVED, id);

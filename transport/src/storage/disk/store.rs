@@ -4,8 +4,8 @@ use super::block::{Block, Draft, Head, Kind};
 use super::error::StoreError;
 use super::files::{Files, Job, UNFINISHED};
 use super::intake::Intake;
-use super::manifest::{Manifest, Part, snapshot_name};
-use super::pieces::{fill, new_segment, write_snapshot};
+use super::manifest::{Manifest, snapshot_name};
+use super::pieces::{Making, NEXT, write_snapshot};
 use super::segment::{Layout, Tail};
 use crate::uptime::Uptime;
 use paxos_core::{Snapshot, SnapshotId};
@@ -31,14 +31,11 @@ impl Default for Sizes {
 }
 
 /// Snapshots and the zeros of a new segment are written in pieces of this size, each with its own sync, so a write of
-/// the log waits at most for one piece.
+/// the log waits at most for one piece. A write that waits for the segment itself ends those syncs.
 pub(super) const PIECE: usize = 512 << 10;
 
 /// A used segment that may be reused.
 pub(super) const SPARE: &str = "spare";
-
-/// An unused segment that is made before it is needed.
-const NEXT: &str = "next.new";
 
 /// Writes a snapshot beside other writes, so that installing it is quick.
 pub(super) struct Stage<F: Files> {
@@ -123,8 +120,8 @@ pub(super) struct Store<F: Files> {
     pub(super) tail: Tail,
     /// The length of the spare segment, if there is one.
     pub(super) spare: Option<u64>,
-    /// The length of the segment that is being made beside other writes, and a job that waits for it.
-    pub(super) making: Option<(u64, Job)>,
+    /// The segment that is made beside other writes, before it is needed.
+    pub(super) making: Option<Making>,
     pub(super) staged: Staged,
     /// Whether work beside other writes must end.
     pub(super) closing: Closing,
@@ -149,6 +146,7 @@ impl<F: Files> Store<F> {
         }
         self.put(kind, draft)?;
         self.failed = false;
+        self.prepare_again();
         Ok(())
     }
 
@@ -215,53 +213,6 @@ impl<F: Files> Store<F> {
         }
         self.failed = true;
         Ok(())
-    }
-
-    /// Provides a segment for the next block, which is then appended to it.
-    fn provide(&mut self, room: u64) -> Result<Part, StoreError> {
-        let last = self.manifest.last();
-        let needed = Layout::length_for(room);
-        let mut length = (2 * last.length).clamp(self.sizes.first, self.sizes.longest);
-        if needed > length / 4 {
-            // A block that does not fit leaves the rest of a segment empty: at most a quarter.
-            length = length.max(Layout::length_for(4 * room));
-        }
-        let first = self.tail.number + 1;
-        let name = Part { first, length: 0 }.name();
-        let path = self.dir.join(&name);
-        let (file, length) = self.fetch(&name, needed, length).map_err(StoreError::io(&path))?;
-        self.file = file;
-        self.end = Layout::of(length).blocks();
-        Ok(Part { first, length })
-    }
-
-    /// Begins to make the next segment beside other writes, unless there is one.
-    fn prepare(&mut self) {
-        let length = self.manifest.last().length;
-        if self.spare.is_none() && self.making.is_none() && length <= self.sizes.longest {
-            let (files, sizes, closing) = (self.files.clone(), self.sizes, self.closing.clone());
-            let length = (2 * length).min(sizes.longest);
-            let work = move || fill(&files, NEXT, length, sizes, &closing).map(drop);
-            let made = self.files.aside(Box::new(work));
-            self.making = Some((length, made));
-        }
-    }
-
-    /// Opens a segment of at least `needed` bytes under this name: the spare one, the one made in advance, or a new
-    /// one. Returns its length.
-    fn fetch(&mut self, name: &str, needed: u64, usual: u64) -> io::Result<(F::File, u64)> {
-        if let Some(length) = self.spare.take_if(|length| *length >= needed) {
-            self.files.rename(SPARE, name)?;
-            return Ok((self.files.open(name)?, length));
-        }
-        // If making it failed, try again here.
-        if let Some((length, made)) = self.making.take_if(|(length, _)| *length >= needed)
-            && made().is_ok()
-        {
-            self.files.rename(NEXT, name)?;
-            return Ok((self.files.open(name)?, length));
-        }
-        Ok((new_segment(&self.files, name, usual, self.sizes, &self.closing)?, usual))
     }
 
     /// Writes a block at the end of the last segment, which must have room for it.
@@ -379,8 +330,8 @@ impl<F: Files> Drop for Store<F> {
         self.finish_removal();
         // The job uses the directory, so wait for it; it ends with the piece that it writes. The next start removes a
         // segment that is unfinished or cannot be renamed.
-        if let Some((_, made)) = self.making.take()
-            && made().is_ok()
+        if let Some(Making::Running(filling)) = self.making.take()
+            && filling.wait().is_ok()
             && !self.failed
             && self.spare.is_none()
             && let Err(error) = self.files.rename(NEXT, SPARE)

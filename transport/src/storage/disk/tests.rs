@@ -6,3 +6,4 @@ mod crashes;
 mod damages;
 mod double;
 mod history;
+mod segments;

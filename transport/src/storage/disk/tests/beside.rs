@@ -4,9 +4,9 @@ use super::double::Double;
 use super::history::load;
 use crate::storage::Kept;
 use crate::storage::disk::block::{Draft, Kind};
-use crate::storage::disk::pieces::fill;
+use crate::storage::disk::pieces::{Awaited, fill};
 use crate::storage::disk::store::{Closing, PIECE, Sizes};
-use paxos_core::{Bytes, Sections, Slot, Snapshot, SnapshotPiece};
+use paxos_core::{Bytes, NodeId, Sections, Slot, Snapshot, SnapshotPiece};
 
 fn snapshot(next: u64) -> Snapshot {
     let (sessions, membership) = (Bytes::empty(), Bytes::empty());
@@ -56,6 +56,7 @@ fn a_snapshot_of_a_peer_for_which_the_disk_is_too_full_leaves_nothing_and_can_co
         snapshot: snapshot.id(),
         offset: from as u64,
         bytes: bytes[from..to].into(),
+        from: NodeId(2),
     };
     let half = bytes.len() / 2;
     for _ in 0..2 {
@@ -76,12 +77,46 @@ fn a_snapshot_of_a_peer_for_which_the_disk_is_too_full_leaves_nothing_and_can_co
     store.install(&whole, draft()).expect("written");
 }
 
+/// Peers cannot help if this disk is broken.
+#[test]
+fn a_snapshot_of_a_peer_that_this_disk_cannot_read_is_an_error_and_a_damaged_one_is_useless() {
+    let files = Double::default();
+    let (mut store, _) = load(&files).expect("a new store");
+    let (mut intake, snapshot) = (store.intake(), snapshot(9));
+    let bytes = snapshot.read_all().expect("memory");
+    let piece = |offset: usize, bytes: &[u8]| SnapshotPiece {
+        snapshot: snapshot.id(),
+        offset: offset as u64,
+        bytes: bytes.into(),
+        from: NodeId(2),
+    };
+    let left = || files.image().contains_key("received.new");
+    let mut damaged = bytes.to_vec();
+    damaged[bytes.len() - 1] ^= 1;
+    assert!(matches!(intake.keep(&piece(0, &damaged)), Ok(Kept::Useless)));
+    assert!(!left(), "it would keep the disk full");
+    assert!(matches!(intake.keep(&piece(0, &bytes[..9])), Ok(Kept::More)));
+    assert!(matches!(intake.keep(&piece(8, &bytes[8..])), Ok(Kept::Useless)));
+    assert!(!left(), "the rest does not come");
+    files.set_unreadable(true);
+    let error = intake.keep(&piece(0, &bytes)).expect_err("it cannot be read");
+    assert!(error.to_string().contains("received.new"), "{error}");
+    assert!(!left());
+    files.set_unreadable(false);
+    let whole = intake.keep(&piece(0, &bytes)).expect("the disk works");
+    let Kept::Whole(whole) = whole else { panic!("{whole:?}") };
+    // A piece that comes late does not remove what waits to be installed.
+    assert!(matches!(intake.keep(&piece(8, &bytes[8..])), Ok(Kept::Useless)));
+    assert!(left());
+    store.install(&whole, draft()).expect("written");
+}
+
 #[test]
 fn a_segment_for_which_the_disk_is_too_full_leaves_nothing() {
     let files = Double::default();
     files.set_full(true);
     let length = 4 * PIECE as u64;
-    let error = fill(&files, "next.new", length, Sizes::default(), &Closing::default());
+    let error = fill(&files, "next.new", length, Sizes::default(), &Closing::default(), &Awaited::default());
     assert_eq!(error.expect_err("the disk is full").kind(), std::io::ErrorKind::StorageFull);
     assert!(files.image().is_empty());
 }

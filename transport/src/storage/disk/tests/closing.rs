@@ -4,7 +4,7 @@ use super::double::Double;
 use super::history::identity;
 use crate::storage::disk::block::{Draft, Kind};
 use crate::storage::disk::files::{Files, Job};
-use crate::storage::disk::pieces::fill;
+use crate::storage::disk::pieces::{Awaited, fill};
 use crate::storage::disk::store::{Closing, PIECE, Sizes, Store};
 use paxos_core::Contents;
 use std::io;
@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 /// A slow disk: a job beside other work runs when its end is waited for, and a store is closed during a sync.
 #[derive(Clone, Default)]
-struct Slow {
-    files: Double,
-    closed_by_sync: Option<Closing>,
+pub(super) struct Slow {
+    pub(super) files: Double,
+    pub(super) closed_by_sync: Option<Closing>,
+    /// What begins to wait for the file during a sync.
+    pub(super) awaited_by_sync: Option<Awaited>,
 }
 
 impl Files for Slow {
@@ -47,6 +49,7 @@ impl Files for Slow {
 
     fn sync(&self, file: &usize) -> io::Result<()> {
         self.closed_by_sync.iter().for_each(Closing::begin);
+        self.awaited_by_sync.iter().for_each(Awaited::begin);
         self.files.sync(file)
     }
 
@@ -71,7 +74,7 @@ impl Files for Slow {
 fn filling_a_segment_ends_with_the_piece_during_which_the_store_is_closed() {
     let closing = Closing::default();
     let slow = Slow { closed_by_sync: Some(closing.clone()), ..Slow::default() };
-    let filled = fill(&slow, "next.new", 8 * PIECE as u64, Sizes::default(), &closing);
+    let filled = fill(&slow, "next.new", 8 * PIECE as u64, Sizes::default(), &closing, &Awaited::default());
     assert!(filled.is_err());
     assert_eq!(slow.files.image()["next.new"].len(), PIECE);
 }

@@ -29,8 +29,12 @@ struct World {
     crashed: bool,
     /// Whether the system starts no thread.
     threadless: bool,
-    /// Whether the disk is full.
-    full: bool,
+    /// Whether files that are only read cannot be read.
+    unreadable: bool,
+    /// The most bytes that the files that have names may have together.
+    space: Option<usize>,
+    /// The number of syncs of files so far.
+    syncs: usize,
 }
 
 #[derive(Clone, Default)]
@@ -110,7 +114,22 @@ impl Double {
 
     /// Fills the disk, or frees it.
     pub(super) fn set_full(&self, full: bool) {
-        self.world().full = full;
+        self.world().space = full.then_some(0);
+    }
+
+    /// Makes reading fail, or work again.
+    pub(super) fn set_unreadable(&self, unreadable: bool) {
+        self.world().unreadable = unreadable;
+    }
+
+    /// Bounds the length of all files together.
+    pub(super) fn set_space(&self, space: usize) {
+        self.world().space = Some(space);
+    }
+
+    /// The number of syncs of files so far.
+    pub(super) fn syncs(&self) -> usize {
+        self.world().syncs
     }
 
     /// Kills the process: its further steps have no effect.
@@ -232,6 +251,13 @@ impl World {
         self.names.get(name).copied().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
+    /// Whether the disk has no room for a file of this length.
+    fn is_full(&self, file: usize, length: usize) -> bool {
+        let used: usize = self.names.values().map(|file| self.files[*file].now.len()).sum();
+        let more = length.saturating_sub(self.files[file].now.len());
+        self.space.is_some_and(|space| more > 0 && used + more > space)
+    }
+
     fn write(&mut self, file: usize, at: usize, bytes: &[u8]) {
         let content = &mut self.files[file];
         let before =
@@ -247,7 +273,11 @@ struct Kept(Double, usize);
 
 impl Contents for Kept {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        Bytes::from(&self.0.world().files[self.1].now[..]).read_at(offset, into)
+        let world = self.0.world();
+        if world.unreadable {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        Bytes::from(&world.files[self.1].now[..]).read_at(offset, into)
     }
 }
 
@@ -279,7 +309,7 @@ impl Files for Double {
     }
 
     fn write(&self, file: &usize, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.world().full {
+        if self.world().is_full(*file, at as usize + bytes.len()) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.step(|world| world.write(*file, at as usize, bytes))?.write(*file, at as usize, bytes);
@@ -288,6 +318,7 @@ impl Files for Double {
 
     fn sync(&self, file: &usize) -> io::Result<()> {
         let mut world = self.step(|_| ())?;
+        world.syncs += 1;
         let content = &mut world.files[*file];
         content.durable = content.now.clone();
         content.waiting.clear();

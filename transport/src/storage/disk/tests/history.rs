@@ -134,7 +134,8 @@ fn receive(store: &Store<Double>, snapshot: &Snapshot) -> Result<Snapshot, Store
     let (mut intake, bytes) = (store.intake(), snapshot.read_all().expect("memory"));
     let piece = |offset: usize| {
         let end = bytes.len().min(offset + 5_000);
-        SnapshotPiece { snapshot: snapshot.id(), offset: offset as u64, bytes: bytes[offset..end].into() }
+        let (snapshot, bytes) = (snapshot.id(), bytes[offset..end].into());
+        SnapshotPiece { snapshot, offset: offset as u64, bytes, from: NodeId(2) }
     };
     let begun = intake.keep(&piece(0))?;
     assert!(bytes.len() <= 5_000 || matches!(begun, Kept::More));
