@@ -262,7 +262,9 @@ macro_rules! __conformance_suite {
                 a_process_that_begins_is_answered_by_all_that_have_met_it
                 an_older_copy_is_not_believed_however_often_it_is_started
                 a_member_that_joined_waits_for_the_members_that_its_log_names
-                a_member_whose_machine_takes_over_a_snapshot_asks_afterwards
+                a_member_whose_machine_takes_over_a_snapshot_asks_whom_its_log_names
+                who_was_told_that_its_disk_is_an_older_copy_stays_stopped
+                a_member_of_another_cluster_stops_when_most_members_remember_another
                 a_member_that_remembers_other_stores_for_most_tells_all_of_them
             }
             writing {

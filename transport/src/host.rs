@@ -137,9 +137,12 @@ where
         if ended.is_ok() {
             // Whoever starts from this disk knows what was known here.
             self.node.write_known();
-            if let Some(write) = self.node.ready().append() {
-                self.writer.begin(write);
-            }
+        }
+        // Also what the process was told about its disk.
+        if matches!(ended, Ok(()) | Err(HostError::Forgot(_)))
+            && let Some(write) = self.node.ready().append()
+        {
+            self.writer.begin(write);
         }
         let (scribe, porter, writer) = self.into_disk();
         let closed = match disk::close(writer, porter, scribe, DISK_PATIENCE).await {

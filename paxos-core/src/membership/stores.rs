@@ -30,7 +30,9 @@
 //!   records a new incarnation when it hears of it, and later writes of the same one with its own next write. Any disk of a
 //!   founding member, by a member that has never heard of it, and of a member that was added by force before the process
 //!   asked had heard of it. A process that knows better, be it a member or not, stops the process when it hears from it;
-//! - what was heard in an incarnation whose start a store no longer lists, if it has been started more than 512 times;
+//! - a copy that was started more than 256 times before it met anybody who knows better, if what was heard of is a start that
+//!   its list would have had in the gap ([`Former`]). A process that was told that its disk is an older copy writes that
+//!   down, and never goes on with that disk;
 //! - anything, by the process itself, until it is told. Until then its own vote counts for it, and it may be wrong
 //!   about what is chosen.
 

@@ -19,6 +19,9 @@ impl<P: Protocol> Node<P> {
             if let Message::Recognize { store } = message {
                 return self.on_recognize(from, store);
             }
+            if let Message::Forgotten { store, known } = message {
+                return self.on_opposed(from, store, known);
+            }
             return self.tell_forgotten(from);
         }
         if !self.is_credible(&message) {

@@ -43,13 +43,15 @@ struct Hello {
     to: NodeId,
     address: Option<String>,
     store: Option<u128>,
+    former: Vec<u128>,
 }
 
 /// Returns the greeting of the process that `who` names.
 pub(crate) fn hello(who: &Identity, to: NodeId) -> Vec<u8> {
     let Identity { cluster, node, variant, configuration, .. } = who.clone();
     let magic = *b"paxos\r\n\0";
-    let hello = Hello { magic, cluster, variant, configuration, from: node, to, address: None, store: None };
+    let (address, store, former) = (None, None, Vec::new());
+    let hello = Hello { magic, cluster, variant, configuration, from: node, to, address, store, former };
     frame(HELLO, &postcard::to_allocvec(&hello).expect("plain"))
 }
 

@@ -135,7 +135,7 @@ async fn what_is_no_greeting_is_refused_and_what_is_too_long_before_it_has_come(
         assert_eq!(say(address, &bytes).await.expect("an answer").0, REFUSAL);
     }
     assert_eq!(handle.stats().refused_for(Reason::Version), 4);
-    assert_eq!(say(address, &header(HELLO, 5000, 0)).await.expect("an answer").0, REFUSAL);
+    assert_eq!(say(address, &header(HELLO, (16 << 10) + 1, 0)).await.expect("an answer").0, REFUSAL);
     until(|| handle.stats().refused_for(Reason::TooLarge) == 1).await;
     let mut damaged = raw::proper();
     damaged[20] ^= 1;

@@ -26,6 +26,8 @@ pub(in crate::node) struct Recognition {
     shown: BTreeMap<NodeId, (Incarnation, Time)>,
     /// Members that joined with another store than the last one heard of. They do not count until they show theirs.
     doubted: NodeSet,
+    /// The refused processes that remember another store of this process as well.
+    opposing: NodeSet,
     /// The processes that are not members, and remember another store of this process.
     contradicting: NodeSet,
     /// The processes that were refused since the driver asked last.
@@ -58,10 +60,20 @@ impl Recognition {
     /// Restores, from a record, the store of `node`.
     pub(in crate::node) fn restore(&mut self, me: NodeId, node: NodeId, store: Incarnation) {
         if node == me {
-            // A process does not record its own store, so another process has written this.
+            // A process records this only when it learns that it has forgotten something (`Node::on_forgotten`), so another
+            // process has written this unless it turns out to be the same store (`Recognition::begin`).
             self.amnesia = Some(Amnesia::Misplaced { node });
         }
         self.known.insert(node, Known { store, former: Former::default(), noted: store.mark.writes });
+    }
+
+    /// Takes note of the process's own store when it begins. If it was told that it has forgotten something, that is for good.
+    pub(super) fn begin(&mut self, me: NodeId, own: Incarnation) {
+        if let Some(told) = self.known.get(&me).filter(|told| told.store.mark.id == own.mark.id) {
+            let known = told.store.mark.writes;
+            let found = own.opened.min(known).saturating_sub(1);
+            self.amnesia = Some(Amnesia::Older { node: me, known, found });
+        }
     }
 
     /// Returns records of all stores, for a disk on which nothing else is kept.
@@ -150,6 +162,10 @@ impl<P: Protocol> Node<P> {
             return;
         }
         let known = self.recognition.known.get(&from).map(|known| known.store);
+        // The log may have said already with which store it joined ([`Node::recognize_joined`] follows).
+        let joined = self.chosen.epochs().and_then(|epochs| epochs.stores().get(&from).copied());
+        let known =
+            joined.filter(|joined| known.is_none_or(|known| known.mark.id != joined.mark.id)).or(known);
         let judged = known.and_then(|known| Some((known, Amnesia::between(from, known, found, &former)?)));
         let must_remember = self.must_remember(from);
         // An older copy is noticed as soon as it counts: the process may be a member that is not known here yet.
@@ -233,6 +249,22 @@ impl<P: Protocol> Node<P> {
         self.send(To::One(to), Message::Forgotten { store, known });
     }
 
+    /// Handles the word of `from`, which is not believed, that it remembers another store of this process. If most do, this process
+    /// belongs to another cluster. Those that have lost their disks remember nothing.
+    #[cold]
+    pub(in crate::node) fn on_opposed(&mut self, from: NodeId, store: Incarnation, known: Incarnation) {
+        let acceptors = self.members.acceptors;
+        let recognition = &mut self.recognition;
+        let Some(own) = recognition.own.filter(|own| own.mark.id == store.mark.id) else { return };
+        if Amnesia::between(self.setup.id, known, own, &recognition.former).is_some() {
+            recognition.opposing.insert(from);
+            let opposing = recognition.opposing.intersection(recognition.refused).intersection(acceptors);
+            if opposing.len() * 2 > acceptors.len() {
+                recognition.amnesia = Some(Amnesia::Outnumbered { node: self.setup.id });
+            }
+        }
+    }
+
     /// Handles a message of `from`, which remembers another store of this process.
     #[cold]
     pub(in crate::node) fn on_forgotten(&mut self, from: NodeId, store: Incarnation, known: Incarnation) {
@@ -248,6 +280,10 @@ impl<P: Protocol> Node<P> {
         let has_written_less = own.mark.writes <= known.mark.writes;
         if members.contains(from) || is_older || has_written_less {
             self.recognition.amnesia = Some(amnesia);
+            if is_older {
+                // Nobody need tell it again: each start would be another write, until it looks as new as what it lacks.
+                self.out.records.push(P::Record::met(self.setup.id, known));
+            }
         } else if self.recognition.contradicting.insert(from) {
             self.recognition.noticed.push(Amnesia::Contradicts { node: from });
         }

@@ -10,7 +10,8 @@
 
 use super::recognize::Recognition;
 use crate::{
-    Ballot, Event, Former, Incarnation, Leader, Message, Node, NodeId, NodeSet, Protocol, Slot, Time, To,
+    Ballot, Entry, Event, Former, Incarnation, Leader, Membership, Message, Node, NodeId, NodeSet, Protocol,
+    Slot, SlotRange, Time, To,
 };
 use core::time::Duration;
 
@@ -42,7 +43,11 @@ impl<P: Protocol> Node<P> {
     /// answered for some time ([`Message::Recognize`]).
     pub fn tell_store(&mut self, store: Incarnation, former: &Former) {
         self.recognition.former = former.clone();
-        if self.recognition.own.replace(store).is_some() || self.setup.config.timeouts.election.is_none() {
+        let has_begun = self.recognition.own.replace(store).is_some();
+        if !has_begun {
+            self.recognition.begin(self.setup.id, store);
+        }
+        if has_begun || self.setup.config.timeouts.election.is_none() {
             return;
         }
         let blank = self.settled == Slot(0)
@@ -50,19 +55,29 @@ impl<P: Protocol> Node<P> {
             && self.noted.0.highest == Ballot::default();
         // A process with a log may be a member by what it has yet to execute.
         if self.those_who_vote().contains(self.setup.id) || !blank && self.acceptor.is_some() {
-            // The log is executed before the next moment, so that the process knows whom to ask.
+            // The first question leaves with the next moment, when the log may have been executed.
             let again = self.now.after(Duration::from_nanos(1));
             let left = if blank { BLANK } else { KEPT };
             self.recognition.unsure = Some(Unsure { blank, answered: NodeSet::EMPTY, again, left });
         }
     }
 
+    /// The members that its log names, also where it has yet to be executed: it may take long until the machine has taken over a
+    /// snapshot.
     fn those_who_vote(&self) -> NodeSet {
         let config = &self.setup.config;
-        self.chosen.epochs().map_or(config.acceptors().union(config.proposers), |epochs| {
-            let everyone = epochs.everyone();
-            everyone.acceptors.union(everyone.proposers)
-        })
+        let Some(epochs) = self.chosen.epochs() else { return config.acceptors().union(config.proposers) };
+        let votes = |members: &Membership| members.acceptors.union(members.proposers);
+        let ahead = SlotRange::new(self.chosen.applied(), self.chosen.first_unknown());
+        let mut all = votes(&epochs.everyone());
+        for (_, batch) in self.chosen.within(ahead) {
+            for entry in batch.iter() {
+                if let Entry::Change(_, change) = entry {
+                    all = all.union(votes(&change.change.add));
+                }
+            }
+        }
+        all
     }
 
     /// Those of the first configuration, and the spares.
@@ -74,17 +89,10 @@ impl<P: Protocol> Node<P> {
     fn is_unsure(&self, unsure: Unsure) -> bool {
         let known = if unsure.blank { self.those_of_the_configuration() } else { NodeSet::EMPTY };
         let needed = self.those_who_vote().union(known).without(self.members.me);
-        self.is_behind_its_log() || !needed.without(unsure.answered).is_empty()
-    }
-
-    /// Whether its log has yet to be executed, so that it does not know whom to ask: the machine takes over a snapshot, which may
-    /// take long.
-    fn is_behind_its_log(&self) -> bool {
-        self.away || !self.chosen.is_delivered()
+        !needed.without(unsure.answered).is_empty()
     }
 
     fn ask_about_itself(&mut self) {
-        let is_behind = self.is_behind_its_log();
         let everyone =
             self.those_who_vote().union(self.those_of_the_configuration()).without(self.members.me);
         let Recognition { own: Some(store), unsure: Some(unsure), .. } = &mut self.recognition else {
@@ -97,9 +105,6 @@ impl<P: Protocol> Node<P> {
         // Nobody is to give up a command because of this wait alone.
         let wait = timeouts.give_up.map_or(wait, |give_up| wait.min(give_up / 2));
         unsure.again = self.now.after(wait / times);
-        if is_behind {
-            return;
-        }
         unsure.left -= 1;
         let (store, unheard) = (*store, To::Each(everyone.without(unsure.answered)));
         self.send(unheard, Message::Recognize { store });

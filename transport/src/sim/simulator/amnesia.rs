@@ -101,10 +101,13 @@ where
     P: Protocol,
     S: StateMachine<Command = P::Value, Reply = P::Reply>,
 {
-    /// Stops the process because it learned that it has forgotten something. Its pending messages are not sent.
+    /// Stops the process because it learned that it has forgotten something. Its pending messages are not sent, and what it
+    /// writes about it may not get to the disk.
     pub(super) fn stop(&mut self, amnesia: Amnesia, out: &mut Outside<P>) {
+        if let Some(write) = self.node.ready().append() {
+            self.disk.take(write);
+        }
+        self.go_down(out);
         self.amnesia = Some(amnesia);
-        self.crash();
-        out.crashed(self.id);
     }
 }

@@ -142,12 +142,14 @@ impl<F: Files> Store<F> {
             .ok_or_else(|| StoreError::damaged(&self.dir, "it was loaded more often than can be counted"))?;
         let mut nonce = [0; 4];
         draw(&mut nonce, &self.dir)?;
-        self.append(Kind::Begun, Draft::empty())?;
-        let mark = StoreMark { id: self.manifest.id, writes: self.tail.number };
+        let mark = StoreMark { id: self.manifest.id, writes: self.tail.number + 1 };
         let store = Incarnation::begin(mark, u32::from_le_bytes(nonce));
         let former = Former::new(&self.manifest.starts);
-        // It is durable before anybody meets it.
+        // A start that is listed and never begins does no harm. One that counts and is not listed would make an older copy
+        // look newer.
         Former::add(&mut self.manifest.starts, store.start());
+        self.note()?;
+        self.append(Kind::Begun, Draft::empty())?;
         self.note()?;
         Ok((incarnation, store, former))
     }

@@ -253,7 +253,7 @@ async fn a_directory_of_the_former_format_is_refused_with_what_to_do() {
     fs::write(dir.path().join("identity"), "{}").expect("written");
     fs::write(dir.path().join("store.redb"), "redb").expect("written");
     let error = open(dir.path()).expect_err("another format");
-    assert!(matches!(error, StoreError::Format { found: 3, wanted: 7, .. }), "{error}");
+    assert!(matches!(error, StoreError::Format { found: 3, wanted: 8, .. }), "{error}");
     assert!(error.to_string().contains("docs/upgrades.md"), "{error}");
 }
 

@@ -281,27 +281,62 @@ pub fn a_process_that_begins_is_answered_by_all_that_have_met_it<P: Tested>(fact
     assert!(server.hear(n5, Message::Recognize { store: older }).contains(&objects));
 }
 
-/// Its log, which is executed behind the snapshot, names the members. How long a machine takes does not count.
-pub fn a_member_whose_machine_takes_over_a_snapshot_asks_afterwards<P: Tested>(facts: &Facts<P>) {
+/// Its log behind the snapshot names members, too, and a machine may take long to take a snapshot over.
+pub fn a_member_whose_machine_takes_over_a_snapshot_asks_whom_its_log_names<P: Tested>(facts: &Facts<P>) {
+    let n3 = NodeId(3);
     let mut config = config();
     config.timeouts.election = Some(PATIENCE);
-    let mut server = Server::new(facts, config, N2);
+    config.spares = NodeSet::only(n3);
+    let Some(mut server) = Server::changing(facts, config, N2) else { return };
     server.learn(0..4);
+    server.hear(N0, told(4, [change(50, Change::replace(N1, n3))]));
     server.restart();
     server.node.tell_store(after(9, 50), &Former::default());
-    let Some(takeover) = server.node.ready().take_over(&mut server.replica) else {
+    let Some(_takeover) = server.node.ready().take_over(&mut server.replica) else {
         return assert!(!facts.compacts);
     };
-    for _ in 0..20 {
-        let at = server.node.deadline().expect("it waits");
-        server.node.step(at, Event::Timeout);
-        let mut ready = server.node.ready();
-        ready.advance(&mut server.replica);
-        assert_eq!(ready.messages().count(), 0, "it asks nobody");
-    }
-    server.replica.taken_over(takeover.run()).expect("it can be read");
+    let at = server.node.deadline().expect("it waits");
+    server.node.step(at, Event::Timeout);
+    let mut ready = server.node.ready();
+    ready.advance(&mut server.replica);
+    let said: Said<P> = ready.messages().map(|envelope| (envelope.to, envelope.message)).collect();
+    assert!(asks(&said, [N0, N1, n3].into_iter().collect()));
+}
+
+/// Each start is a write, so a copy would soon look as new as what it lacks if it were started again and again.
+pub fn who_was_told_that_its_disk_is_an_older_copy_stays_stopped<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    let copy = Incarnation { opened: 46, nonce: 2, ..after(9, 46) };
+    server.node.tell_store(copy, &Former::default());
     server.settle();
-    assert!(asks(&ask(&mut server), [N0, N1].into_iter().collect()));
+    server.hear(N1, Message::Forgotten { store: copy, known: after(9, 48) });
+    for opened in [47, 900] {
+        server.restart();
+        server.node.tell_store(Incarnation { opened, nonce: 3, ..after(9, opened) }, &Former::default());
+        assert!(matches!(server.node.amnesia(), Some(Amnesia::Older { known: 48, .. })), "{opened}");
+    }
+    // The disk of n2, in the place of n1.
+    let disk = core::mem::take(&mut server.disk);
+    let mut other = Server::new(facts, config(), N2);
+    other.disk = disk;
+    other.restart();
+    other.node.tell_store(after(5, 60), &Former::default());
+    assert_eq!(other.node.amnesia(), Some(Amnesia::Misplaced { node: N2 }));
+}
+
+/// Most others remember another store of this process, which remembers others of theirs: its directory is of another cluster.
+pub fn a_member_of_another_cluster_stops_when_most_members_remember_another<P: Tested>(facts: &Facts<P>) {
+    let mut server = Server::new(facts, config(), N2);
+    let own = after(9, 50);
+    server.node.tell_store(own, &Former::default());
+    for (from, known) in [(N0, store(7)), (N1, store(8))] {
+        meet(&mut server, from, known);
+        meet(&mut server, from, store(1));
+    }
+    for (from, stops) in [(N0, false), (N0, false), (N1, true)] {
+        server.hear(from, Message::Forgotten { store: own, known: store(2) });
+        assert_eq!(server.node.amnesia(), stops.then_some(Amnesia::Outnumbered { node: N2 }));
+    }
 }
 
 /// Those that have lost their disks hear it from nobody else, and the disk of this one may be the only copy of the data.
