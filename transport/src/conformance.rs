@@ -257,6 +257,7 @@ macro_rules! __conformance_suite {
                 a_process_that_has_forgotten_is_told_again_when_it_speaks
                 a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone
                 a_new_incarnation_of_a_store_is_on_disk_at_once
+                a_member_that_joined_is_judged_by_the_log_before_its_epoch_is_followed
                 a_process_believes_whoever_remembers_more_writes_than_it_has_made
                 a_member_that_begins_votes_when_all_others_have_recognized_it
                 a_process_that_begins_is_answered_by_all_that_have_met_it

@@ -103,6 +103,26 @@ pub fn a_member_is_held_to_the_store_with_which_it_joined_until_it_is_gone<P: Te
     }
 }
 
+/// It has executed that n3 joined, does not follow the epoch yet, and remembers the store that n3 had before.
+pub fn a_member_that_joined_is_judged_by_the_log_before_its_epoch_is_followed<P: Tested>(facts: &Facts<P>) {
+    let n3 = NodeId(3);
+    let mut config = config();
+    config.timeouts.election = Some(PATIENCE);
+    config.limits.snapshot = 0;
+    config.spares = NodeSet::only(n3);
+    let Some(mut server) = Server::changing(facts, config, N1) else { return };
+    meet(&mut server, n3, store(9));
+    let joins = Reconfiguration { change: Change::replace(N2, n3), stores: [(n3, store(7))].into() };
+    server.give(N0, told(0, [change(50, joins), entry(1), entry(2), entry(3)]));
+    server.settle();
+    server.restart();
+    server.node.tell_store(after(5, 50), &Former::default());
+    server.settle();
+    meet(&mut server, n3, store(7));
+    assert!(server.node.status().forgetful.is_empty());
+    assert!(!server.settle().iter().any(|(_, message)| matches!(message, Message::Forgotten { .. })));
+}
+
 /// n1 has started again. If its power fails, or that of the server, a copy of its disk from before that start is noticed.
 pub fn a_new_incarnation_of_a_store_is_on_disk_at_once<P: Tested>(facts: &Facts<P>) {
     let mut server = Server::new(facts, config(), N2);
