@@ -209,6 +209,7 @@ macro_rules! __conformance_suite {
                 a_damaged_piece_spoils_the_snapshot_and_nothing_else
                 who_gets_no_answer_asks_again_and_then_another_peer_for_the_rest
                 a_peer_that_has_another_snapshot_offers_that
+                the_log_behind_a_fetched_snapshot_is_kept_while_that_is_installed
                 a_snapshot_that_is_being_fetched_is_kept_when_a_newer_one_is_taken
                 who_asks_about_forgotten_slots_is_told_that_it_is_behind
                 a_leader_that_takes_over_a_snapshot_leads_no_more

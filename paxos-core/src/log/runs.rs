@@ -164,14 +164,22 @@ impl<T: Divide> Runs<T> {
             },
             |_, _| {},
         );
-        let yielded: Vec<SlotRange> = self
-            .runs
-            .range(self.find(range.start)..)
-            .take_while(|(held, _)| held.start < range.end)
-            .filter(|(_, held)| yields(held))
-            .map(|(held, _)| held.intersection(range))
-            .collect();
-        for part in yielded {
+        // Whole runs are replaced where they are: there may be many, and to insert one moves all that follow.
+        let mut ends = Vec::new();
+        let from = self.find(range.start);
+        for (held, value) in self.runs.range_mut(from..).take_while(|(held, _)| held.start < range.end) {
+            if !yields(value) {
+                continue;
+            }
+            let part = held.intersection(range);
+            if part == *held {
+                changed = true;
+                *value = cut(range, t, part);
+            } else {
+                ends.push(part);
+            }
+        }
+        for part in ends {
             changed = true;
             self.insert(part, cut(range, t, part));
         }

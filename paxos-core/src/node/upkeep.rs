@@ -286,6 +286,7 @@ impl<P: Protocol> Node<P> {
         if next > first {
             self.store.need(to, first, self.now);
         } else if let Some(snapshot) = self.store.offer(first) {
+            self.store.hears(to, self.now);
             self.send(To::One(to), Message::Offer { snapshot });
         }
     }

@@ -57,6 +57,13 @@ impl Store {
         }
     }
 
+    /// Notes that `peer` was heard. While it checks and installs a snapshot that has arrived, it asks for nothing.
+    pub(in crate::node) fn hears(&mut self, peer: NodeId, now: Time) {
+        if let Some((_, asked)) = self.needed.get_mut(&peer) {
+            *asked = now;
+        }
+    }
+
     /// The first slot that a peer needs, among those that asked since `recently`.
     fn first_needed(&mut self, recently: Time) -> Option<Slot> {
         self.needed.retain(|_, (_, asked)| *asked >= recently);

@@ -168,6 +168,22 @@ pub fn a_snapshot_that_is_being_fetched_is_kept_when_a_newer_one_is_taken<P: Tes
     }
 }
 
+/// It may take long until a peer has checked and installed a snapshot, and it asks for nothing meanwhile.
+pub fn the_log_behind_a_fetched_snapshot_is_kept_while_that_is_installed<P: Tested>(facts: &Facts<P>) {
+    let (mut peer, mut behind) = pair(facts);
+    assert_eq!(fetch(&mut behind, &mut peer, None), None);
+    for step in 1..=40 {
+        let lags = Message::Progress { chosen: Slot(0), durable: Slot(0) };
+        peer.hear_at(NOW.after(step * PATIENCE), N2, lags);
+    }
+    for n in [9, 14, 19, 24] {
+        peer.learn(n..n + 5);
+    }
+    assert!(peer.snapshot().next > Slot(20));
+    let log = peer.answer(N2, Message::CatchUp { from: Slot(9) });
+    assert!(matches!(log, Message::Chosen { first, .. } if first == Slot(9)), "{log:?}");
+}
+
 /// It makes no promise there, and makes one behind them.
 pub fn who_asks_about_forgotten_slots_is_told_that_it_is_behind<P: Tested>(facts: &Facts<P>) {
     let mut peer = Server::after(facts, forgetful(), N1, 9);
