@@ -306,10 +306,11 @@ pub fn a_member_whose_machine_takes_over_a_snapshot_asks_whom_its_log_names<P: T
     let n3 = NodeId(3);
     let mut config = config();
     config.timeouts.election = Some(PATIENCE);
-    config.spares = NodeSet::only(n3);
     let Some(mut server) = Server::changing(facts, config, N2) else { return };
     server.learn(0..4);
     server.hear(N0, told(4, [change(50, Change::replace(N1, n3))]));
+    server.node.write_known();
+    server.settle();
     server.restart();
     server.node.tell_store(after(9, 50), &Former::default());
     let Some(_takeover) = server.node.ready().take_over(&mut server.replica) else {
