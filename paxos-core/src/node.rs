@@ -28,6 +28,7 @@ use ready::Underway;
 use snapshots::{Fetching, Store};
 use status::Noted;
 use std::collections::{BTreeMap, BTreeSet};
+use upkeep::Paces;
 
 pub use elect::Untransferable;
 pub use ready::{Backlog, Decided, Ready, Receipt, Write};
@@ -89,6 +90,8 @@ pub struct Node<P: Protocol> {
     asking: Option<Slot>,
     /// The answer to its last question is complete when every slot below is known.
     answered: Option<Slot>,
+    /// When it asked, or was told something new.
+    fed: Time,
     /// Which version of the members each client was told.
     informed: BTreeMap<NodeId, u64>,
     /// Everything known to be chosen below is in its records or its snapshot, on disk or about to be written.
@@ -100,6 +103,7 @@ pub struct Node<P: Protocol> {
     /// Everything known to be chosen below is on its disk.
     pub(crate) durable: Slot,
     peers: Peers,
+    paces: Paces,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
     /// Whether the replica's machine takes over a state on another thread.
@@ -232,10 +236,10 @@ impl<P: Protocol> Node<P> {
     pub fn submit(&mut self, now: Time, value: P::Value) -> Result<CommandId, Overloaded> {
         self.now = self.now.max(now);
         self.stirred = true;
-        self.client.refresh(self.now, self.chosen.first_unknown());
         let submitted = if self.is_clogged() {
             Err(Overloaded::Disk(self.setup.config.limits.disk_bytes as u64))
         } else {
+            self.client.refresh(self.now, self.chosen.first_unknown());
             self.client.submit(value)
         };
         self.noted.0.counters.refused += u64::from(submitted.is_err());

@@ -219,6 +219,7 @@ macro_rules! __conformance_suite {
                 pieces_that_are_handed_out_are_asked_for_when_the_last_one_is_kept
                 pieces_that_are_another_snapshot_together_are_fetched_anew
                 what_a_peer_wants_is_handed_out_once
+                pieces_that_come_soon_are_asked_for_several_at_a_time
                 a_fetch_that_has_become_useless_gives_way_to_another
             }
             leaders {
@@ -274,6 +275,7 @@ macro_rules! __conformance_suite {
                 an_own_vote_counts_when_it_is_on_disk
                 a_restored_node_knows_which_of_its_votes_were_for_what_was_chosen
                 who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows
+                who_is_far_behind_and_asks_again_soon_is_told_twice_as_much_each_time
             }
             anything {
                 whatever_can_be_read_makes_no_node_panic_or_work_without_end

@@ -4,6 +4,7 @@ use paxos_core::{
     CommandId, Config, Consistency, Envelope, Event, Message, Node, NodeId, Overloaded, Protocol, ReadError,
     Replica, Settled, Setup, Slot, StateMachine, Time, To,
 };
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -103,7 +104,7 @@ where
         let member = &mut self.members[usize::from(node.0)];
         // The other readable reads belong to callers that have given up.
         let found = std::iter::from_fn(|| member.node.readable()).any(|readable| readable.id == id);
-        member.node.cancel_read(id);
+        member.node.cancel_reads(&BTreeSet::from([id]));
         Ok(found.then(|| read(member.replica.machine())))
     }
 

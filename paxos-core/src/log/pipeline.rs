@@ -1,10 +1,13 @@
 //! The work of a proposer of a log: waiting commands and proposals in progress.
 
+mod held;
+
 use crate::{
     Amount, Aside, Audience, Ballot, Batch, Chosen, CommandId, Config, Entry, Limits, Load, Overloaded,
     Request, Slot, SlotRange, Time, Value, Vote, Votes,
 };
 use core::time::Duration;
+use held::Held;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Commands in the order of their arrival, and proposals in the order of their slots.
@@ -24,7 +27,9 @@ pub struct Pipeline<V> {
     /// The slot from which on commands in `queue` may have been chosen in a lost ballot.
     requeued: Option<Slot>,
     /// Until when the next batch lingers. None: it does not, or waits for something else.
-    held: Option<Time>,
+    lingers: Option<Time>,
+    /// The ids of `queue` and `in_flight`, from which they follow.
+    held: Aside<Held>,
 }
 
 /// Commands that arrived together, with their total size.
@@ -53,7 +58,8 @@ impl<V: Value> Pipeline<V> {
             sizes: VecDeque::new(),
             in_flight_bytes: 0,
             requeued: None,
-            held: None,
+            lingers: None,
+            held: Aside::default(),
         }
     }
 
@@ -70,6 +76,7 @@ impl<V: Value> Pipeline<V> {
             let more = commands.amount();
             self.limits.admit(self.waiting, more)?;
             self.waiting += more;
+            self.held.0.came(&commands);
             self.queue.push_back(Waiting { batch: commands, bytes: more.bytes, since: now });
         }
         Ok(())
@@ -80,6 +87,7 @@ impl<V: Value> Pipeline<V> {
         if !batch.is_empty() {
             let front = Waiting { bytes: batch.bytes(), batch, since: Time(0) };
             self.waiting += front.amount();
+            self.held.0.came(&front.batch);
             self.queue.push_front(front);
         }
     }
@@ -87,14 +95,14 @@ impl<V: Value> Pipeline<V> {
     /// Takes the next batch, if the window has room and the batch is full or has lingered long enough. Notes it as a
     /// proposal in `ballot`, from slot `first` on, in slots below `end`.
     pub fn propose_next(&mut self, now: Time, ballot: Ballot, first: Slot, end: Slot) -> Option<Batch<V>> {
-        self.held = None;
+        self.lingers = None;
         let mut room = self.room()?;
         room.count = room.count.min(end.since(first) as usize);
         if room.count == 0 {
             return None;
         }
-        self.held = self.held_until(room).filter(|at| now < *at);
-        if self.held.is_some() {
+        self.lingers = self.lingers_until(room).filter(|at| now < *at);
+        if self.lingers.is_some() {
             return None;
         }
         let (batch, bytes) = self.take_counted(room)?;
@@ -125,12 +133,12 @@ impl<V: Value> Pipeline<V> {
     /// When a batch that is held back must be proposed. None if no batch is held back. Whoever is woken then calls
     /// [`Pipeline::on_timeout`].
     pub fn deadline(&self) -> Option<Time> {
-        self.held
+        self.lingers
     }
 
     /// Holds back nothing whose time has come. Its proposer may be busy with other slots, and proposes it afterwards.
     pub fn on_timeout(&mut self, now: Time) {
-        self.held.take_if(|at| *at <= now);
+        self.lingers.take_if(|at| *at <= now);
     }
 
     /// The amount that may be proposed now. None if nothing waits, or none of it may be proposed.
@@ -147,7 +155,7 @@ impl<V: Value> Pipeline<V> {
     }
 
     /// When commands that do not fill `room` are no longer held back.
-    fn held_until(&self, room: Amount) -> Option<Time> {
+    fn lingers_until(&self, room: Amount) -> Option<Time> {
         let linger = self.linger?;
         let full = self.waiting.count >= room.count || self.waiting.bytes >= room.bytes;
         if full { None } else { Some(self.queue.front()?.since.after(linger)) }
@@ -155,7 +163,7 @@ impl<V: Value> Pipeline<V> {
 
     /// Takes the next commands: at most `limit`, or one larger command. Commands that arrived together are not copied.
     pub fn take(&mut self, limit: Amount) -> Option<Batch<V>> {
-        self.take_counted(limit).map(|(batch, _)| batch)
+        self.take_counted(limit).map(|(batch, _)| batch).inspect(|batch| self.held.0.went(batch))
     }
 
     fn take_counted(&mut self, limit: Amount) -> Option<(Batch<V>, usize)> {
@@ -227,6 +235,7 @@ impl<V: Value> Pipeline<V> {
 
     /// Notes a proposal that was not taken from the queue.
     pub fn propose(&mut self, ballot: Ballot, first: Slot, batch: &Batch<V>) {
+        self.held.0.came(batch);
         self.note(ballot, first, batch, batch.bytes());
     }
 
@@ -243,6 +252,7 @@ impl<V: Value> Pipeline<V> {
 
     #[cold]
     fn count_again(&mut self) {
+        self.held.0.forget();
         self.sizes = self.in_flight().map(|vote| (vote.slots().end, vote.batch.bytes())).collect();
         self.in_flight_bytes = self.sizes.iter().map(|(_, bytes)| bytes).sum();
     }
@@ -271,6 +281,11 @@ impl<V: Value> Pipeline<V> {
     pub fn settle(&mut self, slot: Slot) -> bool {
         let ends = self.in_flight.start().is_some_and(|start| start < slot);
         if ends {
+            if self.held.0.is_kept() {
+                self.in_flight
+                    .within(SlotRange::new(Slot(0), slot))
+                    .for_each(|vote| self.held.0.went(&vote.batch));
+            }
             self.in_flight.remove_below(slot);
             while let Some((end, bytes)) = self.sizes.front()
                 && *end <= slot
@@ -351,6 +366,7 @@ impl<V: Value> Pipeline<V> {
     #[cold]
     pub fn drop_all(&mut self, names: &BTreeSet<CommandId>) {
         let kept = |e: &Entry<V>| e.id().is_some_and(|id| !names.contains(&id));
+        self.held.0.forget();
         let mut left = Amount::default();
         self.queue.retain_mut(|waiting| {
             if !waiting.batch.iter().all(kept) {
@@ -365,23 +381,18 @@ impl<V: Value> Pipeline<V> {
 
     /// Gives up all waiting commands, and returns them.
     pub fn surrender(&mut self) -> Vec<Batch<V>> {
+        self.held.0.forget();
         self.waiting = Amount::default();
         self.requeued = None;
         self.queue.drain(..).map(|waiting| waiting.batch).collect()
     }
 
-    /// The commands that are not here yet. A client that waits for a slow quorum asks again for all of its commands, so
-    /// this takes one walk, not one for each command.
-    fn new_among(&self, commands: &Batch<V>) -> Batch<V> {
-        let mut new: BTreeSet<CommandId> = commands.iter().filter_map(Entry::id).collect();
+    /// The commands that are not here yet.
+    #[cold]
+    fn new_among(&mut self, commands: &Batch<V>) -> Batch<V> {
         let proposed = self.in_flight.overlapping(Slot(0).onwards()).map(|(_, batch)| batch);
-        for batch in proposed.chain(self.queue.iter().map(|waiting| &waiting.batch)) {
-            if new.is_empty() {
-                break;
-            }
-            batch.iter().filter_map(Entry::id).for_each(|id| _ = new.remove(&id));
-        }
-        commands.iter().filter(|entry| entry.id().is_some_and(|id| new.contains(&id))).cloned().collect()
+        let held = self.held.0.ids(proposed.chain(self.queue.iter().map(|waiting| &waiting.batch)));
+        commands.iter().filter(|entry| entry.id().is_some_and(|id| !held.contains(&id))).cloned().collect()
     }
 }
 

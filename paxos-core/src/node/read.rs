@@ -6,6 +6,7 @@ use crate::{
     Acceptor, Consistency, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, ReadError, ReadId,
     ReadMessage, Readable, Slot, Time, To,
 };
+use std::collections::BTreeSet;
 
 impl<P: Protocol> Node<P> {
     /// Begins a read. [`Node::readable`] returns it when this process's replica is as fresh as requested. Until then,
@@ -14,7 +15,7 @@ impl<P: Protocol> Node<P> {
     /// Only a process that learns has a replica. A process that is only a client submits a command that reads.
     ///
     /// The node waits until a quorum answers, however long that takes. A caller that no longer waits calls
-    /// [`Node::cancel_read`].
+    /// [`Node::cancel_reads`].
     ///
     /// # Errors
     /// [`ReadError`] if too many reads wait, there is no replica here, or the read is linearizable and the process was
@@ -43,9 +44,10 @@ impl<P: Protocol> Node<P> {
         Some((self.reads.poll_ended()?, ReadError::Removed))
     }
 
-    /// Forgets a read that no caller waits for any more. Returns whether it was waiting.
-    pub fn cancel_read(&mut self, id: ReadId) -> bool {
-        self.reads.cancel(id)
+    /// Forgets reads that no caller waits for any more. Returns how many of them were waiting. It takes one walk
+    /// through all waiting reads, however many are forgotten.
+    pub fn cancel_reads(&mut self, ids: &BTreeSet<ReadId>) -> usize {
+        self.reads.cancel(ids)
     }
 
     /// The number of reads that wait here.

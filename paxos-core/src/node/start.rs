@@ -1,6 +1,6 @@
 //! How a node begins: for the first time, or with what its disk kept.
 
-use super::{Aside, Beliefs, Gossip, Members, Node, Out, Peers, Recognition, Store, Underway, Untold};
+use super::{Aside, Beliefs, Gossip, Members, Node, Out, Paces, Peers, Recognition, Store, Underway, Untold};
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
     Acceptor, Answering, Chosen, Client, Contact, Leader, Learner, NodeSet, Proposer, Protocol, Recorded,
@@ -102,12 +102,14 @@ impl<P: Protocol> Node<P> {
             asked: NodeSet::EMPTY,
             asking: None,
             answered: None,
+            fed: Time(0),
             informed: BTreeMap::new(),
             settled: Slot(0),
             marked: Slot(0),
             piece: false,
             durable: Slot(0),
             peers: Peers::default(),
+            paces: Paces::default(),
             out: Out {
                 unbound: Vec::new(),
                 bound: Vec::new(),

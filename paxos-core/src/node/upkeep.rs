@@ -1,16 +1,15 @@
 //! The work of a node that no message asks for: heartbeats, campaigns, and exchanging progress with other learners.
 
+mod catch_up;
+
+pub(super) use catch_up::Paces;
+
 use super::Node;
 use super::speak::notice_leading;
 use crate::{
-    Acceptor, Ballot, Batch, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
+    Acceptor, Ballot, Client, Duty, Leader, Message, NodeId, NodeSet, Phase, Proposer, Protocol, Slot,
     Standing, To,
 };
-
-/// The most messages, and bytes in them, that answer one question for chosen values. With one message of one command
-/// each, a process that is behind would wait a round trip for each slot.
-const BURST: u32 = 32;
-const BURST_BYTES: usize = 1 << 16;
 
 impl<P: Protocol> Node<P> {
     pub(super) fn on_timeout(&mut self) {
@@ -173,10 +172,10 @@ impl<P: Protocol> Node<P> {
             // It has the values of what it was not told, unless it misses earlier ones.
             let untold = self.untold_from(from);
             self.tell_earlier(NodeSet::only(from));
-            if untold.is_none_or(|untold| chosen < untold) {
-                self.send_chosen(from, chosen);
+            if untold.is_none_or(|untold| chosen < untold) && !self.is_feeding(from) {
+                self.send_chosen(from, chosen, 1);
             }
-        } else {
+        } else if !self.is_being_fed() {
             self.catch_up(from);
         }
     }
@@ -197,97 +196,5 @@ impl<P: Protocol> Node<P> {
         let others = self.members.learners.without(NodeSet::only(asking));
         let knows = |id| self.peers.recent(id, self.now, self.window()).is_some_and(|peer| peer.known > slot);
         others.iter().any(knows)
-    }
-
-    /// Handles a question for chosen values. A learner sends them if it knows them. A leader that does not know them either
-    /// proposes again (*Paxos Made Simple*, §2.3: a learner can have a proposer issue a proposal). One that does not learn is asked
-    /// only if no learner knows them, or if the one that asks does not reach those that do.
-    #[cold]
-    pub(super) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
-        if self.learner.is_some() && slot < self.chosen.first_unknown() {
-            self.send_chosen(from, slot);
-            return;
-        }
-        // If another learner knows it, a ballot may be in vain, and keeps the leader from its work: then the time between two of
-        // them doubles each time.
-        let elsewhere = self.is_known_elsewhere(from, slot);
-        if !self.leader.leads() || elsewhere && self.now < self.gossip.again.next {
-            return;
-        }
-        let Some(proposer) = &mut self.proposer else { return };
-        let before = proposer.load().ballot;
-        proposer.propose_again(self.now, slot, &self.chosen);
-        if elsewhere && proposer.load().ballot != before {
-            let shortest = self.setup.config.timeouts.election.unwrap_or_else(|| self.window());
-            self.gossip.again = self.gossip.again.after(self.now, (from, slot), shortest);
-        }
-    }
-
-    #[cold]
-    pub(super) fn catch_up(&mut self, from: NodeId) {
-        if self.chosen.is_behind() {
-            if from.0 < NodeSet::CAPACITY {
-                self.asked.insert(from);
-            }
-            self.noted.0.counters.catch_ups += 1;
-            (self.asking, self.answered) = (Some(self.chosen.first_unknown()), None);
-            self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
-        }
-    }
-
-    /// Handles chosen values from `from`. When its whole answer has arrived, it is asked for what follows, unless it
-    /// was asked again meanwhile: otherwise there would be two such streams, and then more.
-    #[cold]
-    pub(super) fn on_chosen(
-        &mut self,
-        from: NodeId,
-        first: Slot,
-        batch: Batch<P::Value>,
-        asked: Option<Slot>,
-    ) {
-        self.noted.0.counters.caught_up += batch.len() as u64;
-        let (before, end) = (self.chosen.first_unknown(), first.plus(batch.len() as u64));
-        self.chosen.choose(first, batch);
-        if asked.is_some() && (self.asking.is_none() || self.asking == asked) {
-            self.answered = Some(end);
-        }
-        let known = self.chosen.first_unknown();
-        if self.answered.is_some_and(|end| known >= end) {
-            (self.asking, self.answered) = (None, None);
-            if known > before {
-                self.catch_up(from);
-            }
-        }
-    }
-
-    /// Sends `to` what is chosen from `first` on, in several messages if they are small.
-    #[cold]
-    pub(super) fn send_chosen(&mut self, to: NodeId, first: Slot) {
-        let known = self.chosen.first_unknown();
-        if self.learner.is_none() || first >= known {
-            return;
-        }
-        let limit = self.setup.config.limits.message();
-        let (asked, mut next, mut bytes) = (first, first, 0);
-        for number in 1..=BURST {
-            let (first, batch) = (next, self.chosen.since(next, limit));
-            if batch.is_empty() {
-                break;
-            }
-            next = first.plus(batch.len() as u64);
-            bytes += batch.amount().bytes;
-            let last = number == BURST || next >= known || bytes >= BURST_BYTES;
-            let asked = last.then_some(asked);
-            self.send(To::One(to), Message::Chosen { first, batch, known, asked });
-            if last {
-                break;
-            }
-        }
-        if next > first {
-            self.store.need(to, first, self.now);
-        } else if let Some(snapshot) = self.store.offer(first) {
-            self.store.hears(to, self.now);
-            self.send(To::One(to), Message::Offer { snapshot });
-        }
     }
 }

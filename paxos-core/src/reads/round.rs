@@ -131,18 +131,18 @@ impl Reads {
         Ok(id)
     }
 
-    /// Gives up a read. Returns whether it was open.
-    pub(crate) fn cancel(&mut self, id: ReadId) -> bool {
+    /// Gives up reads, in one walk through all of them. Returns how many of `ids` were open.
+    pub(crate) fn cancel(&mut self, ids: &BTreeSet<ReadId>) -> usize {
         let before = self.open;
-        self.fresh.retain(|(read, _)| *read != id);
-        self.fixed.retain(|(_, read)| *read != id);
+        self.fresh.retain(|(read, _)| !ids.contains(read));
+        self.fixed.retain(|(_, read)| !ids.contains(read));
         for round in &mut self.rounds {
-            round.reads.retain(|read| *read != id);
+            round.reads.retain(|read| !ids.contains(read));
         }
         self.rounds.retain(|round| !round.reads.is_empty());
         let rounds: usize = self.rounds.iter().map(|round| round.reads.len()).sum();
         self.open = self.fresh.len() + self.fixed.len() + rounds;
-        self.open < before
+        before - self.open
     }
 
     /// Ends every linearizable read that waits, because no member answers this process any more.

@@ -23,6 +23,8 @@ pub struct Outstanding<V> {
     id: ClientId,
     /// The first unknown slot when it last submitted a command, and the time.
     used: (Slot, Time),
+    /// The same, of the present.
+    current: (Slot, Time),
     /// The number of slots that a session may be silent before it is renewed: half of [`crate::Limits::idle`].
     idle: u64,
     /// [`crate::Limits::session`], in commands and bytes.
@@ -69,6 +71,7 @@ impl<V: Value> Outstanding<V> {
         Self {
             id: ClientId::first_of(node, incarnation),
             used: (Slot(0), Time(0)),
+            current: (Slot(0), Time(0)),
             idle: config.limits.idle / 2,
             limit: Amount { count: config.limits.session, bytes: config.limits.session_bytes },
             request: config.limits.request(),
@@ -121,6 +124,7 @@ impl<V: Value> Outstanding<V> {
             return Err(Overloaded::SessionBytes(self.limit.bytes as u64));
         }
         let id = CommandId { client: self.id, seq: self.next };
+        self.used = self.current;
         self.next += 1;
         self.bytes += bytes;
         self.sizes.push_back(bytes);
@@ -137,8 +141,9 @@ impl<V: Value> Outstanding<V> {
         let open = Amount { count: self.fresh.len(), bytes: self.bytes };
         let n = if open.fits(self.request) { open.count } else { self.portion() };
         let batch: Batch<V> = self.fresh.drain(..n).collect();
-        let last = last_seq(&batch);
-        self.note(now, batch.clone(), 0, alone);
+        // New commands are in order.
+        let last = seqs(&batch).next_back().unwrap_or_default();
+        self.note(now, batch.clone(), last, 0, alone);
         if self.give_up.is_some() {
             self.since.push_back((now, last));
         }
@@ -159,18 +164,31 @@ impl<V: Value> Outstanding<V> {
         sum.count
     }
 
-    /// Returns commands to send again.
+    /// Returns commands to send again: what is due goes together, as far as it fits into one request. Those who are
+    /// asked are behind already, and must look each request up among everything that they have.
     pub fn poll_again(&mut self, now: Time) -> Option<Batch<V>> {
+        let (mut parts, mut sum, mut fewest) = (Vec::new(), Amount::default(), u32::MAX);
         while let Some((batch, vain)) = self.again.pop_front() {
-            let left: Vec<_> = batch.iter().filter(|e| self.is_open(e)).cloned().collect();
-            if !left.is_empty() {
-                let left = if left.len() == batch.len() { batch } else { left.into() };
-                self.asked_again.0 += 1;
-                self.note(now, left.clone(), vain, false);
-                return Some(left);
+            let open = batch.iter().filter(|entry| self.is_open(entry)).count();
+            let left = match open {
+                0 => continue,
+                n if n == batch.len() => batch,
+                _ => batch.iter().filter(|entry| self.is_open(entry)).cloned().collect(),
+            };
+            let more = left.amount();
+            let both = Amount { count: sum.count + more.count, bytes: sum.bytes.saturating_add(more.bytes) };
+            if !parts.is_empty() && !both.fits(self.request) {
+                self.again.push_front((left, vain));
+                break;
             }
+            (sum, fewest) = (both, fewest.min(vain));
+            parts.push(left);
         }
-        None
+        let batch = Some(Batch::concat(parts)).filter(|batch| !batch.is_empty())?;
+        self.asked_again.0 += 1;
+        let last = seqs(&batch).max().unwrap_or_default();
+        self.note(now, batch.clone(), last, fewest, false);
+        Some(batch)
     }
 
     /// Notes an answer. Returns whether it is the first to its command.
@@ -196,7 +214,7 @@ impl<V: Value> Outstanding<V> {
         {
             self.id = self.id.renewed(0);
         }
-        self.used = (slot.max(known), now);
+        self.current = (slot.max(known), now);
     }
 
     /// Handles the expiry of the session of command `id`. The replica that reports it knows a session with number
@@ -231,7 +249,7 @@ impl<V: Value> Outstanding<V> {
             .asked
             .iter()
             .filter(|asked| asked.alone)
-            .flat_map(|asked| asked.batch.iter().filter_map(|e| Some(e.id()?.seq)))
+            .flat_map(|asked| seqs(&asked.batch))
             .filter(|seq| meant.contains(seq))
             .collect();
         for seq in alone {
@@ -319,12 +337,12 @@ impl<V: Value> Outstanding<V> {
         self.give_up.is_some_and(|limit| since.after(limit) <= now)
     }
 
-    /// Notes that `batch` is asked for now, after `vain` times without an answer. The queue is ordered by due time.
-    fn note(&mut self, now: Time, batch: Batch<V>, vain: u32, alone: bool) {
+    /// Notes that `batch`, whose highest sequence number is `last`, is asked for now, after `vain` times without an
+    /// answer. The queue is ordered by due time.
+    fn note(&mut self, now: Time, batch: Batch<V>, last: u64, vain: u32, alone: bool) {
         let factor = if batch.amount().bytes < LARGE { 1 } else { Again::factor(vain) };
         let due = self.patience.map(|patience| now.after(patience.saturating_mul(factor)));
         let due = due.unwrap_or(Time(u64::MAX));
-        let last = last_seq(&batch);
         let at = self.asked.iter().rposition(|other| other.due <= due).map_or(0, |before| before + 1);
         self.asked.insert(at, Asked { due, last, vain, alone, batch });
     }
@@ -358,8 +376,8 @@ impl<V: Value> Outstanding<V> {
     }
 }
 
-fn last_seq<V>(batch: &Batch<V>) -> u64 {
-    batch.last().and_then(Entry::id).map_or(0, |id| id.seq)
+fn seqs<V>(batch: &Batch<V>) -> impl DoubleEndedIterator<Item = u64> {
+    batch.iter().filter_map(|entry| Some(entry.id()?.seq))
 }
 
 #[cfg(test)]

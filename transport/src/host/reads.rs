@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use paxos_core::{Node, Protocol, ReadError, ReadId, Readable, Slot, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
 
 /// The result of a read.
@@ -84,14 +84,13 @@ impl<S> WaitingReads<S> {
 
     /// Gives up the reads whose callers have gone away. Returns whether there were any.
     pub(super) fn give_up<P: Protocol>(&mut self, node: &mut Node<P>) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|id, query| {
-            let gone = query.is_gone();
-            if gone {
-                node.cancel_read(*id);
-            }
-            !gone
-        });
-        self.waiting.len() < before
+        let gone: BTreeSet<ReadId> =
+            self.waiting.iter().filter(|(_, query)| query.is_gone()).map(|(id, _)| *id).collect();
+        if gone.is_empty() {
+            return false;
+        }
+        self.waiting.retain(|id, _| !gone.contains(id));
+        node.cancel_reads(&gone);
+        true
     }
 }

@@ -165,3 +165,61 @@ fn a_full_window_is_not_waited_for_by_the_clock() {
     pipeline.settle(Slot(1));
     assert_eq!(next(&mut pipeline, ms(0), 2), [2]);
 }
+
+/// Whatever comes and goes, the ids that a pipeline keeps are those of its commands.
+#[test]
+fn who_asks_again_is_heard_if_its_command_has_gone_and_only_then() {
+    let mut pipeline = pipeline(|config| {
+        config.limits.queue = usize::MAX;
+        (config.limits.window, config.limits.batch) = (64, 7);
+    });
+    let (mut draw, mut first, mut next) = (1_u64, 0, 0);
+    let mut below = |n: u64| {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (draw >> 33) % n
+    };
+    for _ in 0..4000 {
+        match below(8) {
+            0 | 1 => {
+                let more = next..next + below(5);
+                next = more.end;
+                pipeline.push(ms(0), &request(more, Audience::Leader)).expect("room");
+            }
+            2 | 3 => {
+                let batch = pipeline.propose_next(ms(0), BALLOT, Slot(first), Slot::MAX);
+                first += batch.map_or(0, |batch| batch.len() as u64);
+            }
+            4 => _ = pipeline.settle(Slot(first - below(9).min(first))),
+            5 => _ = pipeline.take(most(below(3) as usize + 1)),
+            6 if below(9) == 0 => pipeline.requeue(),
+            6 => pipeline.drop_all(&(0..3).map(|_| id(below(next + 1))).collect()),
+            _ if below(40) == 0 => drop(pipeline.surrender()),
+            _ => {}
+        }
+        let proposed = pipeline.in_flight().flat_map(|vote| vote.batch.to_vec());
+        let waiting = pipeline.queue.iter().flat_map(|waiting| waiting.batch.to_vec());
+        let here: BTreeSet<CommandId> = proposed.chain(waiting).filter_map(|entry| entry.id()).collect();
+        let recent = request(next.saturating_sub(20)..next + 2, Audience::Anyone).commands;
+        let new: Vec<CommandId> = pipeline.new_among(&recent).iter().filter_map(Entry::id).collect();
+        assert!(new.iter().all(|id| !here.contains(id)), "{new:?} of {here:?}");
+        assert_eq!(new.len(), recent.iter().filter(|e| e.id().is_some_and(|id| !here.contains(&id))).count());
+    }
+    assert!(pipeline.held.0.is_kept(), "they are not collected each time");
+}
+
+fn id(seq: u64) -> CommandId {
+    CommandId { client: ClientId::default(), seq }
+}
+
+#[test]
+fn the_ids_are_kept_only_while_clients_ask_again() {
+    let mut pipeline = pipeline(|config| (config.limits.queue, config.limits.window) = (9999, 9999));
+    pipeline.push(ms(0), &request(0..9, Audience::Leader)).expect("room");
+    assert!(!pipeline.held.0.is_kept());
+    pipeline.push(ms(0), &request(8..10, Audience::Anyone)).expect("room");
+    pipeline.push(ms(0), &request(10..1000, Audience::Leader)).expect("room");
+    assert!(pipeline.held.0.is_kept() && pipeline.waiting() == 1000);
+    next(&mut pipeline, ms(0), 0);
+    pipeline.settle(Slot(1000));
+    assert!(!pipeline.held.0.is_kept());
+}

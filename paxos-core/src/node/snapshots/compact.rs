@@ -5,7 +5,7 @@ use crate::{
     Acceptor, EpochTable, Epochs, Learner, Node, NodeId, Proposer, Protocol, Sections, Slot, SlotRange,
     Snapshot, SnapshotId, Time,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The snapshots of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,10 +64,20 @@ impl Store {
         }
     }
 
-    /// The first slot that a peer needs, among those that asked since `recently`.
-    fn first_needed(&mut self, recently: Time) -> Option<Slot> {
+    /// Returns the slot below which the log may be forgotten, if this process itself needs it only from `kept` on. What
+    /// peers need that have asked since `recently` stays, unless it is larger than the snapshot, which would then be
+    /// cheaper to send: a peer that needs too much takes nothing from those that need less. `bytes`: the size of the log
+    /// in these slots.
+    fn needed_below(&mut self, kept: Slot, recently: Time, bytes: impl Fn(SlotRange) -> u64) -> Slot {
         self.needed.retain(|_, (_, asked)| *asked >= recently);
-        self.needed.values().map(|(first, _)| *first).min()
+        let mut rest = self.latest.as_ref().map_or(0, |s| s.id().length).max(NEEDED_BYTES);
+        let needed: BTreeSet<Slot> = self.needed.values().map(|(first, _)| *first).collect();
+        let mut below = kept;
+        for first in needed.into_iter().rev().filter(|first| *first < kept) {
+            let Some(left) = rest.checked_sub(bytes(SlotRange::new(first, below))) else { break };
+            (below, rest) = (first, left);
+        }
+        below
     }
 
     /// Returns the snapshot with this identity, for a peer.
@@ -230,18 +240,6 @@ impl<P: Protocol> Node<P> {
         }
     }
 
-    /// Returns the slot below which the log may be forgotten, if this process itself needs it only from `kept` on.
-    /// What peers need stays, unless it is larger than the snapshot, which would then be cheaper to send.
-    fn needed_below(&mut self, kept: Slot, recently: Time) -> Slot {
-        let Some(needed) = self.store.first_needed(recently).filter(|needed| *needed < kept) else {
-            return kept;
-        };
-        let most = self.store.latest.as_ref().map_or(0, |s| s.id().length).max(NEEDED_BYTES);
-        let held = self.chosen.within(SlotRange::new(needed, kept));
-        let bytes: u64 = held.map(|(_, batch)| batch.amount().bytes as u64).sum();
-        if bytes <= most { needed } else { kept }
-    }
-
     /// The time before which a peer that has not asked again is no longer fetching a snapshot.
     pub(in crate::node) fn recently(&self) -> Time {
         let patience = self.fetch_patience().unwrap_or_default().saturating_mul(8);
@@ -265,9 +263,13 @@ impl<P: Protocol> Node<P> {
             self.forget(next);
         } else {
             let kept = next.minus(keep).min(self.chosen.applied());
-            let below = self.needed_below(kept, recently);
+            let held = |slots| self.chosen.within(slots).map(|(_, batch)| batch.amount().bytes as u64).sum();
+            let below = self.store.needed_below(kept, recently, held);
             self.forget(below);
         }
         self.drop_useless_fetch();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! How a process that is far behind gets a snapshot: it pulls one piece at a time.
+//! How a process that is far behind gets a snapshot: it pulls pieces, one at a time or several in a row.
 //!
 //! ```text
 //!   behind ── catch_up ──▶ peer          the peer's log begins later than that
@@ -9,13 +9,20 @@
 //! ```
 //!
 //! The pieces are kept in memory, or handed out to a driver that keeps them, for example in a file
-//! ([`Node::hand_out_pieces`]). The next piece is asked for when the last one is kept.
+//! ([`Node::hand_out_pieces`]). The next piece is asked for when the last one is kept. While pieces come soon after they
+//! were asked for, more of them are under way: over a long way, one piece in each round trip would take longer than the
+//! log takes to outgrow what peers keep of it.
 //!
 //! The peer remembers nothing about this, so it may crash: another peer with the same snapshot continues, and a peer
 //! without it offers its own.
 
 use crate::{Bytes, Message, Node, NodeId, Protocol, Slot, Snapshot, SnapshotId, Time, To};
 use core::time::Duration;
+use std::collections::VecDeque;
+
+/// The most pieces of one snapshot that are asked for and not kept, and the most bytes of several.
+const MOST: usize = 16;
+const MOST_BYTES: u64 = 4 << 20;
 
 /// A piece of a snapshot that is being fetched, to be kept after the pieces before it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -62,9 +69,14 @@ pub(in crate::node) struct Fetching {
     /// The number of bytes that are kept, and the bytes, if they are kept here.
     have: u64,
     bytes: Vec<u8>,
-    /// The next piece, if it has arrived, and whether the driver has taken it.
-    piece: Option<Bytes>,
+    /// The next pieces, which have arrived, and whether the driver has taken the first.
+    arrived: VecDeque<Bytes>,
     taken: bool,
+    /// When each of the pieces after those was asked for. All pieces but the last are as long as the one before.
+    asked: VecDeque<Time>,
+    length: u64,
+    /// How many pieces may be asked for and not kept.
+    window: usize,
     /// When to ask again.
     again: Option<Time>,
     /// The number of questions without an answer.
@@ -72,6 +84,57 @@ pub(in crate::node) struct Fetching {
 }
 
 impl Fetching {
+    fn new(id: SnapshotId, peer: NodeId) -> Self {
+        Self {
+            id,
+            peer,
+            have: 0,
+            bytes: Vec::new(),
+            arrived: VecDeque::new(),
+            taken: false,
+            asked: VecDeque::new(),
+            length: 0,
+            window: 1,
+            again: None,
+            vain: 0,
+        }
+    }
+
+    /// The first byte that has not arrived.
+    fn missing(&self) -> u64 {
+        self.have + self.arrived.iter().map(|piece| piece.len() as u64).sum::<u64>()
+    }
+
+    /// Returns the offset of the next piece to ask for, and notes that it is asked for.
+    fn next_piece(&mut self, now: Time) -> Option<u64> {
+        let offset = self.missing() + self.asked.len() as u64 * self.length;
+        let more = self.asked.len() + self.arrived.len() < self.window && offset < self.id.length;
+        more.then(|| self.asked.push_back(now))?;
+        Some(offset)
+    }
+
+    /// Notes that the first missing piece has arrived. More pieces are asked for if it took at most `quick`, and fewer
+    /// otherwise.
+    fn arrives(&mut self, from: NodeId, piece: Bytes, now: Time, quick: Option<Duration>) {
+        let length = piece.len() as u64;
+        let soon = self.asked.pop_front().zip(quick).is_some_and(|(asked, quick)| now.since(asked) <= quick);
+        self.window = if soon { (self.window + 1).min(MOST) } else { self.window.div_ceil(2) };
+        self.window = self.window.min((MOST_BYTES / length) as usize).max(1);
+        if length != self.length {
+            // What follows was asked for in another place.
+            self.asked.clear();
+            self.length = length;
+        }
+        self.arrived.push_back(piece);
+        (self.peer, self.vain) = (from, 0);
+    }
+
+    /// Notes that nothing of what was asked for will come. One piece is asked for, from this peer or another.
+    fn gives_up(&mut self) {
+        self.asked.clear();
+        self.window = 1;
+    }
+
     /// Whether it covers slots from `next` on.
     pub(in crate::node) fn ends_behind(&self, next: Slot) -> bool {
         self.id.next > next
@@ -108,33 +171,26 @@ impl<P: Protocol> Node<P> {
         }
         match &mut self.fetching {
             // It is the same snapshot from another peer, so the pieces fit together.
-            Some(fetching) if fetching.id == id => fetching.peer = from,
-            Some(_) | None => {
-                let (bytes, piece) = (Vec::new(), None);
-                self.fetching = Some(Fetching {
-                    id,
-                    peer: from,
-                    have: 0,
-                    bytes,
-                    piece,
-                    taken: false,
-                    again: None,
-                    vain: 0,
-                });
+            Some(fetching) if fetching.id == id => {
+                fetching.peer = from;
+                fetching.gives_up();
             }
+            Some(_) | None => self.fetching = Some(Fetching::new(id, from)),
         }
         self.fetch();
     }
 
-    /// Asks for the next piece.
+    /// Asks for the next pieces.
     #[cold]
     fn fetch(&mut self) {
         let again = self.fetch_patience().map(|patience| self.now.after(patience));
-        let Some(fetching) = &mut self.fetching else { return };
-        fetching.again = again;
-        let (peer, offset) = (fetching.peer, fetching.have);
-        let message = Message::Fetch { snapshot: fetching.id, offset };
-        self.send(To::One(peer), message);
+        while let Some(fetching) = &mut self.fetching
+            && let Some(offset) = fetching.next_piece(self.now)
+        {
+            fetching.again = again;
+            let (peer, snapshot) = (fetching.peer, fetching.id);
+            self.send(To::One(peer), Message::Fetch { snapshot, offset });
+        }
     }
 
     /// Handles a peer's question for a piece. If the snapshot is no longer here, offers the current one.
@@ -144,9 +200,13 @@ impl<P: Protocol> Node<P> {
         if let Some(snapshot) = self.store.lend(from, id, self.now).cloned() {
             let wanted = WantedPiece { to: from, snapshot, offset, limit };
             if self.store.hands_out {
-                // A peer that asks again has waited long enough, so only its last question counts.
-                self.wanted.retain(|other| other.to != from);
-                self.wanted.push(wanted);
+                // A peer asks for pieces in a row. If it asks for an earlier one, it asks for all of them again.
+                self.wanted
+                    .retain(|other| other.to != from || (other.snapshot.id() == id && other.offset < offset));
+                let under_way = self.wanted.iter().filter(|other| other.to == from).count();
+                if under_way < MOST {
+                    self.wanted.push(wanted);
+                }
                 self.stirred = true;
             } else {
                 let bytes = wanted.read();
@@ -168,16 +228,19 @@ impl<P: Protocol> Node<P> {
     #[cold]
     pub(in crate::node) fn on_chunk(&mut self, from: NodeId, id: SnapshotId, offset: u64, bytes: &Bytes) {
         self.drop_useless_fetch();
+        let quick = self.quick();
+        let again = self.fetch_patience().map(|patience| self.now.after(patience));
         let Some(fetching) = &mut self.fetching else { return };
-        let have = fetching.have;
-        // A piece that arrives twice, belongs to another snapshot or does not fit is useless.
-        let fits = bytes.len() as u64 <= fetching.id.length.saturating_sub(have) && !bytes.is_empty();
-        if fetching.id != id || offset != have || !fits || fetching.piece.is_some() {
+        let missing = fetching.missing();
+        // A piece that arrives twice, belongs to another snapshot, does not fit or was not asked for is useless.
+        let fits = bytes.len() as u64 <= fetching.id.length.saturating_sub(missing) && !bytes.is_empty();
+        if fetching.id != id || offset != missing || !fits || fetching.arrived.len() >= fetching.window {
             return;
         }
-        (fetching.peer, fetching.vain, fetching.again) = (from, 0, None);
-        fetching.piece = Some(bytes.clone());
+        fetching.arrives(from, bytes.clone(), self.now, quick);
+        fetching.again = again.filter(|_| !fetching.asked.is_empty());
         self.stirred = true;
+        self.fetch();
         if !self.store.hands_out {
             self.keep_piece();
         }
@@ -189,15 +252,15 @@ impl<P: Protocol> Node<P> {
         self.store.hands_out = true;
     }
 
-    /// Returns the last piece, for the driver to keep.
+    /// Returns the next piece that has arrived, for the driver to keep.
     pub(in crate::node) fn take_piece(&mut self) -> Option<SnapshotPiece> {
         let fetching = self.fetching.as_mut().filter(|fetching| !fetching.taken)?;
-        let (snapshot, offset, bytes) = (fetching.id, fetching.have, fetching.piece.clone()?);
+        let (snapshot, offset, bytes) = (fetching.id, fetching.have, fetching.arrived.front().cloned()?);
         fetching.taken = true;
         Some(SnapshotPiece { snapshot, offset, bytes, from: fetching.peer })
     }
 
-    /// Keeps the last piece in memory.
+    /// Keeps the next piece in memory.
     fn keep_piece(&mut self) {
         let Some(piece) = self.take_piece() else { return };
         let Some(fetching) = &mut self.fetching else { return };
@@ -214,7 +277,10 @@ impl<P: Protocol> Node<P> {
         let whose = |fetching: &&mut Fetching| fetching.id == piece.snapshot && fetching.have == piece.offset;
         let Some(fetching) = self.fetching.as_mut().filter(whose) else { return };
         fetching.have += piece.bytes.len() as u64;
-        (fetching.piece, fetching.taken) = (None, false);
+        fetching.arrived.pop_front();
+        fetching.taken = false;
+        // The next one may wait already.
+        self.stirred = true;
         self.drop_useless_fetch();
         self.fetch();
     }
@@ -240,6 +306,8 @@ impl<P: Protocol> Node<P> {
         self.drop_useless_fetch();
         let peers = self.others(self.members.learners);
         let Some(fetching) = &mut self.fetching else { return };
+        fetching.gives_up();
+        fetching.again = None;
         fetching.vain += 1;
         if fetching.vain > 2 * peers.len() + 1 {
             // It starts over with any peer that offers a snapshot.

@@ -74,6 +74,23 @@ fn a_session_that_was_silent_for_long_is_renewed_before_it_expires() {
     assert_eq!(named, [(7, 0, 0), (7, 0, 1), (7, 0, 2), (7, 1, 3), (7, 1, 4), (7, 1, 5)]);
 }
 
+/// Otherwise the next command would be of a session that has expired, because nothing was chosen of it.
+#[test]
+fn a_command_that_is_refused_does_not_keep_its_session() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    (config.limits.idle, config.limits.session) = (100, 1);
+    let mut client = Outstanding::<u64>::new(NODE, 0, &config);
+    let mut submit = |known| {
+        client.refresh(Time(0), Slot(known));
+        client.submit(0)
+    };
+    let first = submit(1).expect("room");
+    assert_eq!(submit(90), Err(Overloaded::Session(1)));
+    client.on_reply(first);
+    client.refresh(Time(0), Slot(130));
+    assert_ne!(client.submit(0).expect("room").client, first.client);
+}
+
 #[test]
 fn a_session_of_one_that_does_not_learn_is_renewed_when_it_was_silent_for_a_second() {
     let mut client = client(0);
@@ -95,7 +112,6 @@ fn a_refusal_ends_only_what_one_process_was_asked_once_and_has_not_taken() {
     let mut client = client(0);
     let ids = ask(&mut client, 0, 2);
     assert!(client.on_timeout(Time(10)) && client.poll_again(Time(10)).is_some());
-    assert!(client.poll_again(Time(10)).is_some());
     let more = ask(&mut client, 11, 3);
     let of_all = ask_of(&mut client, 11, 1, false);
     client.on_refused(&refused(&more[..2], true));
@@ -158,4 +174,26 @@ fn refusals_name_no_command_that_was_not_refused() {
     );
     let named: Vec<_> = all.iter().map(|r| (r.client.node.0, r.first..r.end)).collect();
     assert_eq!(named, [(7, 1..2), (8, 2..5), (8, 6..7)]);
+}
+
+#[test]
+fn what_is_due_is_asked_for_again_together_as_far_as_it_fits_into_a_request() {
+    let mut config = Config::collapsed(3).expect("lawful");
+    (config.limits.batch, config.timeouts.client) = (3, Some(Duration::from_nanos(10)));
+    let mut client = Outstanding::new(NODE, 0, &config);
+    let ids = ask(&mut client, 0, 8);
+    assert!(client.on_reply(ids[2]));
+    assert!(client.on_timeout(Time(10)));
+    let mut again = |now| -> Vec<Vec<u64>> {
+        std::iter::from_fn(|| Some(seqs(&client.poll_again(Time(now))?).collect())).collect()
+    };
+    assert_eq!(again(10), [vec![0, 1, 3], vec![4, 5, 6], vec![7]]);
+    assert!(again(10).is_empty());
+    // The last answer of a request ends it, in whatever order the answers come.
+    for id in ids.iter().rev().filter(|id| id.seq != 4) {
+        client.on_reply(*id);
+    }
+    assert!(client.on_timeout(Time(20)));
+    assert_eq!(client.poll_again(Time(20)).map(|batch| seqs(&batch).collect()), Some(vec![4]));
+    assert!(client.on_reply(ids[4]) && client.is_empty() && client.deadline().is_none());
 }

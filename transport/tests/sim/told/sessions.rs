@@ -27,8 +27,8 @@ fn each_command_has_one_end_though_sessions_expire() {
 
 #[test]
 fn whose_answer_is_not_kept_was_executed() {
-    // There is room for the last two replies, of two or three bytes each.
-    let ends = survive::<Multi>(&Facts::usual(), Case { reply_bytes: 6, ..PATIENT }, None, 1000);
+    // There is room for the last reply, of two or three bytes.
+    let ends = survive::<Multi>(&Facts::usual(), Case { reply_bytes: 3, ..PATIENT }, None, 1000);
     assert!(ends.lost > 10 && ends.answered > 5 * ends.lost && ends.refused + ends.unknown == 0, "{ends:?}");
 }
 

@@ -1,6 +1,6 @@
 //! What a server writes before it speaks, what it knows after a restart, and what it tells peers that are behind.
 
-use super::{N0, N1, N2, Server, asked};
+use super::{N0, N1, N2, PATIENCE, Server, asked};
 use crate::conformance::alone::kinds;
 use crate::conformance::roles::stage::{NOW, Process, entry};
 use crate::conformance::{Facts, Tested};
@@ -98,4 +98,20 @@ pub fn who_is_behind_is_told_many_slots_at_a_time_and_asks_once_for_what_follows
         .collect();
     assert!(asked[..31].iter().all(Vec::is_empty), "{asked:?}");
     assert_eq!(asked[31], [Message::CatchUp { from: Slot(32) }]);
+}
+
+/// Each answer takes a round trip. The first has 32 messages.
+pub fn who_is_far_behind_and_asks_again_soon_is_told_twice_as_much_each_time<P: Tested>(facts: &Facts<P>) {
+    let limits = Limits { batch: 1, ..Limits::default() };
+    let timeouts = Timeouts { election: Some(PATIENCE), ..quiet(3).timeouts };
+    let mut ahead = Server::<P>::new(facts, Config { limits, timeouts, ..quiet(3) }, N0);
+    for k in 0..500 {
+        let (batch, first) = (Batch::from(entry(k)), Slot(k));
+        ahead.give(N1, Message::Chosen { first, batch, known: Slot(500), asked: Some(first) });
+    }
+    ahead.settle();
+    let mut told = |from| ahead.hear(N2, Message::CatchUp { from: Slot(from) }).len();
+    assert_eq!([told(0), told(32), told(96)], [32, 64, 128]);
+    // It lost something.
+    assert_eq!([told(100), told(132)], [32, 64]);
 }
