@@ -184,7 +184,10 @@ impl<V: Value> Outstanding<V> {
             (sum, fewest) = (both, fewest.min(vain));
             parts.push(left);
         }
-        let batch = Some(Batch::concat(parts)).filter(|batch| !batch.is_empty())?;
+        if parts.is_empty() {
+            return None;
+        }
+        let batch = Batch::concat(parts);
         self.asked_again.0 += 1;
         let last = seqs(&batch).max().unwrap_or_default();
         self.note(now, batch.clone(), last, fewest, false);
