@@ -4,12 +4,13 @@ mod arrived;
 mod follow;
 
 use crate::{Accept, Accepted, Any, FastPaxos, Options, Prepare, Promise};
+use arrived::Arrived;
 use follow::Heard;
 use paxos_core::{
     Amount, Answer, Ballot, Batch, Chosen, CommandId, Config, Entry, Nack, NodeId, Record, Request, Setup,
     Slot, SlotRange, Value, Votes, WrittenPromise,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of slots for which an acceptor remembers commands that were decided without its vote.
 const RECENT: u64 = 256;
@@ -31,8 +32,7 @@ pub struct Acceptor<V> {
     next: Slot,
     /// Commands to vote for at the end of this turn, or once a fast ballot is open, and their size. While no fast
     /// ballot is open, a leader may propose them, or expect votes for them in a fast ballot that it has opened.
-    arrived: Vec<Entry<V>>,
-    gathered: Amount,
+    arrived: Arrived<V>,
     /// The slots in which it voted for commands in this term.
     mine: BTreeMap<CommandId, Slot>,
     /// Its votes below this slot were compared with what was chosen.
@@ -41,7 +41,7 @@ pub struct Acceptor<V> {
     /// acceptor's vote for them may travel faster than the client's own message.
     elsewhere: BTreeMap<CommandId, Slot>,
     /// Slots whose votes are to be sent again.
-    again: Vec<Slot>,
+    again: BTreeSet<Slot>,
     heard: Heard<V>,
 }
 
@@ -127,12 +127,11 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
             votes: Votes::default(),
             open: None,
             next: Slot(0),
-            arrived: Vec::new(),
+            arrived: Arrived::default(),
             mine: BTreeMap::new(),
             compared: Slot(0),
             elsewhere: BTreeMap::new(),
-            again: Vec::new(),
-            gathered: Amount::default(),
+            again: BTreeSet::new(),
             heard: Heard::default(),
         }
     }
@@ -232,10 +231,8 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         if let Some(accepted) = self.heard.next() {
             return Some(accepted);
         }
-        while let Some(slot) = self.again.pop() {
-            if let Some((voted, entry)) = self.votes.get(slot) {
-                return Some(Accepted { ballot: voted, first: slot, batch: entry.clone().into() });
-            }
+        if let Some(accepted) = self.repeat() {
+            return Some(accepted);
         }
         self.compare(chosen);
         self.drop_chosen(chosen);
@@ -247,19 +244,12 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
         // others.
         self.next = self.next.max(chosen.first_unknown()).max(self.heard.chosen());
         let free = self.free().min(chosen.limit().since(self.next));
-        let room = free.min(self.arrived.len() as u64) as usize;
-        if room == 0 {
+        if free == 0 {
             return None;
         }
         // Takes no more than one message holds; the rest follows at once.
-        let mut sum = Amount::default();
-        let fitting = self.arrived.iter().take(room).take_while(|entry| {
-            sum += Amount { count: 1, bytes: entry.bytes() };
-            sum.fits(self.piece)
-        });
-        let room = fitting.count().max(1);
-        let (first, batch) = (self.next, Batch::from(self.arrived.drain(..room).collect::<Vec<_>>()));
-        self.weigh();
+        let count = self.piece.count.min(usize::try_from(free).unwrap_or(usize::MAX));
+        let (first, batch) = (self.next, self.arrived.take(Amount { count, ..self.piece }));
         self.vote_for(ballot, first, &batch);
         log.push(Record::Voted { ballot, first, batch: batch.clone() });
         Some(Accepted { ballot, first, batch })

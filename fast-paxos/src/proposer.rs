@@ -56,8 +56,8 @@ pub struct Proposer<V> {
     /// The slot of the open ballot that somebody waited for last, and how often since.
     missed: (Slot, u32),
     again: Again,
-    /// The command that had waited longest when `again` started.
-    oldest: Option<CommandId>,
+    /// The command that had waited longest when `again` started, and the first slot with a proposal in progress.
+    oldest: (Option<CommandId>, Option<Slot>),
     /// The number of messages sent again.
     resends: Aside<u64>,
 }
@@ -122,7 +122,7 @@ impl<V: Value, R: Answer> paxos_core::Proposer<FastPaxos<V, R>> for Proposer<V> 
             progress: Slot(0),
             missed: (Slot(0), 0),
             again: Again::default(),
-            oldest: None,
+            oldest: (None, None),
             resends: Aside::default(),
         }
     }

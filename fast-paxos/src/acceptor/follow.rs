@@ -111,7 +111,7 @@ impl<V: Value> Acceptor<V> {
             && !chosen.knows(slot)
             && !self.has_left(slot, self.promised)
         {
-            self.arrived.push(entry);
+            self.arrived.push(entry, &self.setup.config.limits);
         }
     }
 

@@ -8,11 +8,14 @@ impl<V: Value> Proposer<V> {
         self.again.start(now, self.setup.config.timeouts.resend);
     }
 
-    /// Waits anew, because there is news. A command that waited here before, too, has not been helped by any news.
+    /// Waits anew, because there is news. No news has helped a command that waited here before, too, or a proposal that
+    /// was in progress.
     pub(super) fn wait_longer(&mut self, now: Time) {
-        let oldest = self.pipeline.oldest();
-        if !self.is_open() || oldest.is_none() || oldest != self.oldest {
-            self.oldest = oldest;
+        let (command, slot) = (self.pipeline.oldest(), self.pipeline.first_in_flight());
+        let waits_still = command.is_some() && command == self.oldest.0;
+        let is_unanswered = slot.is_some() && slot == self.oldest.1;
+        if !self.is_open() || !(waits_still || is_unanswered) {
+            self.oldest = (command, slot);
             self.wait(now);
         }
     }

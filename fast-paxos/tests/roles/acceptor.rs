@@ -108,6 +108,26 @@ fn a_command_that_comes_again_is_no_second_vote() {
     assert_eq!((bench.acceptor, bench.disk.len()), before);
 }
 
+/// Where the log stands, all clients ask again for all that they wait for.
+#[test]
+fn votes_that_many_ask_for_again_go_together_as_far_as_a_message_holds_them() {
+    let mut config = Config::collapsed(4).expect("lawful");
+    config.limits.batch = 3;
+    let mut bench = Process::with(setup(config, 1));
+    let f = fast(ballot(1, 0));
+    bench.answer(&any(ballot(1, 0), 0)).expect("no vote");
+    bench.ask(0..8);
+    assert_eq!(
+        bench.votes(),
+        [accepted(f, 0, &[0, 1, 2]), accepted(f, 3, &[3, 4, 5]), accepted(f, 6, &[6, 7])]
+    );
+    for again in [7..8, 1..3, 0..5, 2..3] {
+        bench.ask(again);
+    }
+    let votes = bench.votes();
+    assert_eq!(votes, [accepted(f, 0, &[0, 1, 2]), accepted(f, 3, &[3, 4]), accepted(f, 7, &[7])]);
+}
+
 #[test]
 fn any_is_not_followed_by_a_value_in_the_same_ballot() {
     // The coordinator proposes in steps 0 and 2. In slots in which it proposed a value in this term, the acceptor does

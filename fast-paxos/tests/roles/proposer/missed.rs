@@ -86,6 +86,27 @@ fn commands_that_acceptors_decide_begin_no_term() {
     }
 }
 
+/// The phase 2a of a recovery, or all answers to it, are lost, while the acceptors go on deciding commands behind it.
+#[test]
+fn a_proposal_without_answers_is_sent_again_while_others_are_decided() {
+    let mut bench = open(Recovery::Coordinated);
+    votes(&mut bench, &[(0, 7), (1, 7), (2, 8), (3, 8), (4, 8)]);
+    assert_eq!(recovered(&mut bench), [Some(8)]);
+    let mut due = None;
+    for slot in 1..20 {
+        let now = ms(10 * slot);
+        let Process { proposer, chosen, .. } = &mut bench;
+        let vote = accepted(fast(B), slot, &[10 + slot]);
+        paxos_core::Proposer::<P>::on_accepted(proposer, now, NodeId(1), &vote, chosen);
+        chosen.choose(Slot(slot), list(&[10 + slot]));
+        paxos_core::Proposer::<P>::on_chosen(proposer, now, chosen);
+        due = due.or_else(|| bench.deadline().filter(|at| *at <= now));
+    }
+    assert!(due.is_some());
+    bench.timeout();
+    assert_eq!(recovered(&mut bench), [Some(8)]);
+}
+
 #[test]
 fn a_coordinator_in_a_quiet_cluster_gives_acceptors_time_to_vote() {
     let mut bench = open(Recovery::Coordinated);
