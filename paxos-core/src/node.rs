@@ -108,7 +108,7 @@ pub struct Node<P: Protocol> {
     fetching: Option<Fetching>,
     /// Whether the replica's machine takes over a state on another thread.
     away: bool,
-    /// The pieces of snapshots to be read for peers, at most one for each peer.
+    /// The pieces of snapshots to be read for peers, at most 16 for each peer.
     wanted: Vec<WantedPiece>,
     /// The processes that answer this leader's heartbeats.
     contact: Contact,

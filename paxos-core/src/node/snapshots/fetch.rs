@@ -203,10 +203,13 @@ impl<P: Protocol> Node<P> {
                 // A peer asks for pieces in a row. If it asks for an earlier one, it asks for all of them again.
                 self.wanted
                     .retain(|other| other.to != from || (other.snapshot.id() == id && other.offset < offset));
-                let under_way = self.wanted.iter().filter(|other| other.to == from).count();
-                if under_way < MOST {
-                    self.wanted.push(wanted);
+                // It does not wait for more than these.
+                if self.wanted.iter().filter(|other| other.to == from).count() >= MOST
+                    && let Some(oldest) = self.wanted.iter().position(|other| other.to == from)
+                {
+                    self.wanted.remove(oldest);
                 }
+                self.wanted.push(wanted);
                 self.stirred = true;
             } else {
                 let bytes = wanted.read();
