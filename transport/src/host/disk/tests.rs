@@ -291,5 +291,6 @@ async fn of_the_pieces_that_a_peer_asks_for_while_the_disk_hangs_only_the_last_f
         read.push(snapshot.length - bytes.len() as u64);
         porter.take(&mut node.ready());
     }
-    assert_eq!(read, Vec::from_iter(std::iter::once(0).chain(last - 15..=last)));
+    let expected: Vec<u64> = std::iter::once(0).chain(last - 15..=last).collect();
+    assert_eq!(read, expected);
 }
