@@ -220,7 +220,13 @@ impl<V: Value, R: Answer> paxos_core::Acceptor<FastPaxos<V, R>> for Acceptor<V> 
     /// *Fast Paxos*, §2.2: phase 2b of a fast round, for the next free slots. Slots are assigned only here, after all
     /// messages of the turn, so that no promise made in the meantime is broken.
     fn vote(&mut self, chosen: &Chosen<V>, log: &mut Vec<Record<V>>) -> Option<Accepted<V>> {
-        let Any { ballot, from, .. } = self.open?;
+        let Some(Any { ballot, from, .. }) = self.open else {
+            // What is chosen meanwhile needs no vote once a fast ballot is open.
+            if !self.arrived.is_empty() {
+                self.compare(chosen);
+            }
+            return None;
+        };
         // The phase 1 of this ballot was among the members of its own epoch, and does not count in another epoch.
         if chosen.epochs().is_some_and(|epochs| from < epochs.current().from) {
             self.open = None;

@@ -141,8 +141,9 @@
 //!
 //! A collision is noticed as soon as no value can win any more, or when votes are missing for too long. With
 //! [`Recovery::Classic`], or when too few votes are heard, the coordinator starts a new term. If fewer acceptors than a
-//! fast quorum are alive, the leader opens no fast ballot and continues as in Multi-Paxos. It can do the same while too
-//! many slots collide ([`Hysteresis`]).
+//! fast quorum are alive, the leader opens no fast ballot and continues as in Multi-Paxos. It does the same for a while, twice
+//! as long each time, when fast ballots in a row lack votes of acceptors that are alive: what a client sends may not reach
+//! them. And it can do so while too many slots collide ([`Hysteresis`]).
 //!
 //! # The messages
 //!

@@ -99,6 +99,11 @@ impl<V: Value> Acceptor<V> {
                 }
             }
         }
+        if !self.arrived.is_empty() {
+            let mut settled = BTreeSet::new();
+            name_each(chosen, known, |_, id| _ = settled.insert(id));
+            self.arrived.drop(|id| settled.contains(id));
+        }
         let recent = known.end.minus(RECENT);
         name_each(chosen, SlotRange::new(known.start.max(recent), known.end), |slot, id| {
             if self.mine.get(&id) != Some(&slot) {

@@ -1,4 +1,4 @@
-//! When the leader leaves fast ballots because of collisions, and when it returns to them.
+//! When the leader leaves fast ballots because of collisions or of votes that do not come, and when it returns to them.
 
 use super::Proposer;
 use crate::Hysteresis;
@@ -14,7 +14,7 @@ pub struct Switches {
     pub to_fast: u64,
 }
 
-/// A leader's record of collisions.
+/// A leader's record of collisions, and of fast ballots that waited in vain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Contention {
     /// Whether each of the last slots was contended: it collided, or would have in a fast ballot.
@@ -23,6 +23,7 @@ pub(super) struct Contention {
     pub(super) classic: bool,
     /// Slots not known to be chosen that were counted as collided.
     counted: BTreeSet<Slot>,
+    pub(super) patience: Patience,
     pub(super) switches: Aside<Switches>,
 }
 
@@ -47,6 +48,45 @@ impl Contention {
     }
 }
 
+/// How long a leader does without fast ballots after some that waited in vain for votes of acceptors that are alive: what
+/// some clients send may not reach one of these. The first such ballot may have lost a message. After each further one in
+/// a row, the leader proposes twice as many slots itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Patience {
+    /// Such ballots in a row.
+    failed: u32,
+    /// Slots that fast ballots have decided since.
+    decided: u64,
+    /// Slots to propose before the next fast ballot.
+    pause: u64,
+}
+
+impl Patience {
+    /// After this many in a row, it waits no longer than before.
+    const MOST: u32 = 12;
+
+    pub(super) fn fail(&mut self) {
+        let failed = (self.failed + 1).min(Self::MOST);
+        *self = Self { failed, decided: 0, pause: if failed > 1 { 1 << failed } else { 0 } };
+    }
+
+    fn decide(&mut self, slots: u64) {
+        self.decided += slots;
+        // A fast ballot was worth its while.
+        if self.decided >= 1 << self.failed {
+            *self = Self::default();
+        }
+    }
+
+    fn propose(&mut self, slots: u64) {
+        self.pause = self.pause.saturating_sub(slots);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.pause == 0
+    }
+}
+
 impl<V: Value> Proposer<V> {
     /// Notes that slots of the fast ballot collided. Returns whether too many did recently, so that the leader goes on
     /// without.
@@ -67,8 +107,10 @@ impl<V: Value> Proposer<V> {
 
     /// Counts the slots that the fast ballot decided: those watched and now chosen. Every slot below `known` is.
     pub(super) fn count_decided(&mut self, known: Slot, chosen: &Chosen<V>) {
+        let is_decided = |slot: &Slot| *slot < known || chosen.knows(*slot);
+        self.contention.patience.decide(self.watched.keys().filter(|slot| is_decided(slot)).count() as u64);
         let Some(rule) = self.setup.options.hysteresis else { return };
-        for slot in self.watched.keys().filter(|slot| **slot < known || chosen.knows(**slot)) {
+        for slot in self.watched.keys().filter(|slot| is_decided(slot)) {
             if !self.contention.counted.contains(slot) {
                 self.contention.note(rule, false);
             }
@@ -79,6 +121,7 @@ impl<V: Value> Proposer<V> {
     /// Counts proposals in a classic ballot, and returns to fast ballots if they were calm enough: if few slots were
     /// proposed while a command of another client was under way, which they might have met.
     pub(super) fn count_proposed(&mut self, first: Slot, batch: &Batch<V>) {
+        self.contention.patience.propose(batch.len() as u64);
         let Some(rule) = self.setup.options.hysteresis.filter(|_| self.contention.classic) else { return };
         let client = |entry: &Entry<V>| entry.id().map(|id| id.client.node);
         let before = self.pipeline.in_flight().take_while(|vote| vote.first < first);

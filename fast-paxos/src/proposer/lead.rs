@@ -95,6 +95,7 @@ impl<V: Value> Proposer<V> {
         if self.any.is_some()
             || self.found.is_some()
             || self.contention.classic
+            || self.is_patient()
             || chosen.is_changing()
             || !quorums.is_quorum(Phase::TwoFast, self.alive.intersection(crate::voters(&self.setup.config)))
         {
@@ -111,6 +112,12 @@ impl<V: Value> Proposer<V> {
         }
         self.any = Some(Any { ballot: fast, from: self.next, recovery: self.recovery_quorum() });
         self.any_due = true;
+    }
+
+    /// Whether it does without fast ballots for a while. A leader that clients do not send to gets their commands only when
+    /// they ask again, which takes longer than a term.
+    fn is_patient(&self) -> bool {
+        !self.contention.patience.is_over() && crate::voters(&self.setup.config).contains(self.setup.id)
     }
 
     /// The quorum whose votes acceptors read if they proceed by themselves. It is as small as possible, since the votes

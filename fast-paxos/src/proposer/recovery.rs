@@ -30,12 +30,17 @@ impl<V: Value> Proposer<V> {
             return;
         }
         let config = &self.setup.config;
-        let is_hopeless = |tally: &Tally<V>| {
-            config.quorums.is_quorum(Phase::One, tally.heard) && is_collided(config, tally)
-        };
+        let promises = |heard| config.quorums.is_quorum(Phase::One, heard);
+        // Where all who vote are no phase 1 quorum, more votes do not help, and others are to be asked.
+        let is_readable = promises(crate::voters(config));
+        let is_hopeless =
+            |tally: &Tally<V>| (promises(tally.heard) || !is_readable) && is_collided(config, tally);
         let mut collided: Vec<Slot> =
             fresh.into_iter().filter(|slot| self.watched.get(slot).is_some_and(is_hopeless)).collect();
-        if !collided.is_empty() && self.has_enough_of(&collided) {
+        if collided.is_empty() {
+            return;
+        }
+        if self.has_enough_of(&collided) || !is_readable {
             return self.start_term(now, chosen, FIRST);
         }
         if self.setup.options.recovery != Recovery::Classic {
@@ -129,6 +134,7 @@ impl<V: Value> Proposer<V> {
         if few.is_empty() && self.pipeline.waiting() == 0 && helps {
             self.recover(&enough);
         } else {
+            self.contention.patience.fail();
             self.start_term(now, chosen, Reach::All);
         }
     }

@@ -221,3 +221,16 @@ fn a_command_that_was_chosen_without_its_vote_needs_none_when_it_arrives() {
         assert_eq!(bench.votes(), Vec::from_iter(vote));
     }
 }
+
+#[test]
+fn what_was_chosen_while_no_fast_ballot_was_open_needs_no_vote_once_one_is() {
+    let mut bench = server(1, 4, Recovery::Coordinated);
+    bench.answer(&accept(ballot(1, 0), 0, &[])).expect("it enters the term");
+    bench.ask(0..3);
+    // The phase 2a for the first two is lost, and many other commands follow before the fast ballot opens.
+    bench.chosen.choose(Slot(0), list(&[0, 1]));
+    bench.chosen.choose(Slot(2), batch(1000..1400));
+    assert!(bench.votes().is_empty());
+    bench.answer(&any(ballot(1, 0), 402)).expect("no vote");
+    assert_eq!(bench.votes(), [accepted(fast(ballot(1, 0)), 402, &[2])]);
+}

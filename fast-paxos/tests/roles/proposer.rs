@@ -3,7 +3,7 @@
 mod missed;
 
 use super::*;
-use paxos_core::Learning;
+use paxos_core::{Counts, Learning};
 
 const B: Ballot = Ballot::classic(1, NodeId(0));
 
@@ -200,6 +200,35 @@ fn a_classic_recovery_starts_a_term_and_proposes_the_loser_again() {
     let proposed: Batch<u64> = accepts.iter().flat_map(|accept| accept.classic.batch.to_vec()).collect();
     // Of the three heard, two voted for 7, so 7 is forced; the other command follows.
     assert_eq!(proposed, list(&[7, 8]));
+}
+
+/// All three who vote are a fast quorum of the five, but phase 1 needs all five: their votes are no promises.
+#[test]
+fn a_collision_of_voters_that_are_no_phase_1_quorum_starts_a_term_at_once() {
+    for recovery in [Recovery::Coordinated, Recovery::Uncoordinated, Recovery::Classic] {
+        let quorums = Counts::fast_flexible(NodeSet::first(5), 5, 3, 3).expect("lawful");
+        let config =
+            Config { quorums: Arc::new(quorums), thrifty: true, ..Config::collapsed(5).expect("lawful") };
+        let hysteresis = Some(Hysteresis { window: 4, collided: 2, calm: 0 });
+        let mut bench = Process::with(Setup {
+            options: Options { recovery, hysteresis, ..Options::default() },
+            ..setup(config, 0)
+        });
+        bench.begin();
+        for round in 1..=2 {
+            bench.prepares();
+            (0..5).for_each(|from| bench.hear(NodeId(from), promise(ballot(round, 0), 0, vec![])));
+            assert_eq!(bench.proposes(), [any(ballot(round, 0), 0)], "{recovery:?}");
+            let voted = |seq| accepted(fast(ballot(round, 0)), round - 1, &[seq]);
+            tell(&mut bench, 0, &voted(7));
+            tell(&mut bench, 1, &voted(7));
+            assert!(bench.prepares().is_empty(), "{recovery:?}: the third may vote for 7 as well");
+            tell(&mut bench, 2, &voted(8));
+        }
+        assert_eq!(bench.prepares().len(), 1, "{recovery:?}");
+        // It counts, too.
+        assert_eq!(bench.proposer.switches().to_classic, 1, "{recovery:?}");
+    }
 }
 
 #[test]

@@ -13,10 +13,11 @@ use tokio::net::TcpSocket;
 /// An error of the system if it gives no socket.
 pub(crate) fn reserve() -> io::Result<(u16, TcpSocket)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Processes that look for ports at the same time begin at different ones.
-    let first = std::process::id().wrapping_mul(61);
+    // Processes that look for ports at the same time begin far from each other: in the golden ratio of the range, ids in a row
+    // are as far apart as possible.
+    let first = u64::from(std::process::id()) * 12_361;
     loop {
-        let nth = first.wrapping_add(NEXT.fetch_add(1, Relaxed));
+        let nth = first + u64::from(NEXT.fetch_add(1, Relaxed));
         let port = 11_000 + (nth % 20_000) as u16;
         let socket = TcpSocket::new_v4()?;
         if socket.bind((Ipv4Addr::LOCALHOST, port).into()).is_ok() {
