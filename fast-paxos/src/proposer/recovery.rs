@@ -125,8 +125,9 @@ impl<V: Value> Proposer<V> {
         // Acceptors whose votes are missing everywhere may have crashed. While too few are left for a fast quorum, each
         // command would wait here for the timeout, so phase 1 finds out who is alive.
         let heard = self.watched.values().fold(NodeSet::EMPTY, |all, tally| all.union(tally.heard));
+        let is_enough = self.setup.config.quorums.is_quorum(Phase::TwoFast, heard);
         let helps = match self.setup.options.recovery {
-            Recovery::Coordinated => self.setup.config.quorums.is_quorum(Phase::TwoFast, heard),
+            Recovery::Coordinated => is_enough,
             // Its tallies are of the last step, and acceptors that are alive may have voted in the one before.
             Recovery::Uncoordinated => true,
             Recovery::Classic => false,
@@ -134,7 +135,11 @@ impl<V: Value> Proposer<V> {
         if few.is_empty() && self.pipeline.waiting() == 0 && helps {
             self.recover(&enough);
         } else {
-            self.contention.patience.fail();
+            // A slot with fewer votes may hold what an acceptor voted for again because it did not know yet that it is chosen.
+            let promises = |tally: &Tally<V>| self.setup.config.quorums.is_quorum(Phase::One, tally.heard);
+            if !is_enough && self.watched.values().any(promises) {
+                self.contention.patience.fail();
+            }
             self.start_term(now, chosen, Reach::All);
         }
     }
