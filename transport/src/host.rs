@@ -191,7 +191,7 @@ where
             }
             let known = Instant::now();
             if let Some(captured) = ready.advance(&mut self.replica) {
-                self.scribe.begin(captured)?;
+                self.scribe.begin(captured);
             }
             if let Some(failure) = self.replica.failure() {
                 return Err(failure.clone().into());

@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tls::Tls;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument;
 
@@ -53,10 +53,23 @@ struct Shared {
     store: Mutex<Option<(Incarnation, Former)>>,
     /// `None` when the carrier is gone.
     tasks: Mutex<Option<JoinSet<()>>>,
+    /// A task has panicked.
+    panicked: Arc<Notify>,
     /// Room for messages that the host has not taken, in bytes.
     inbox: Arc<Semaphore>,
     room: usize,
     counts: stats::Counts,
+}
+
+/// Tells the carrier if it is dropped because a task panics.
+struct Panics(Arc<Notify>);
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,6 +88,11 @@ impl Shared {
         let tasks = tasks.as_mut()?;
         while tasks.try_join_next().is_some() {}
         let span = tracing::error_span!("process", id = %self.options.identity.node);
+        let panics = Panics(Arc::clone(&self.panicked));
+        let task = async move {
+            task.await;
+            drop(panics);
+        };
         Some(tasks.spawn(task.instrument(span)))
     }
 
@@ -141,6 +159,7 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new(options: TcpOptions) -> Result<Self, BindError> {
+        options.limits.check()?;
         let tls = match &options.tls {
             Some(certificates) => Some(Arc::new(Tls::new(certificates, options.identity.node)?)),
             None => None,
@@ -167,6 +186,7 @@ impl Prepared {
             readers: Mutex::default(),
             store: Mutex::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
+            panicked: Arc::default(),
             inbox: Arc::new(Semaphore::new(room)),
             room,
             counts: stats::Counts::default(),
@@ -260,9 +280,15 @@ impl<P: Portable> Transport<P> for TcpCarrier<P> {
 
     async fn recv(&mut self, inbox: &mut Vec<Event<P>>) -> Result<(), TransportError> {
         // What is left in `arrived` when this future is dropped is handled by the next call.
-        if self.arrived.is_empty() && self.inbox.recv_many(&mut self.arrived, 256).await == 0 {
-            let gone = std::io::Error::other("the listening task has ended");
-            return Err(TransportError::Io(gone));
+        if self.arrived.is_empty() {
+            let broken = |what: &'static str| Err(TransportError::Io(std::io::Error::other(what)));
+            tokio::select! {
+                biased;
+                () = self.shared.panicked.notified() => return broken("a task of the carrier panicked"),
+                n = self.inbox.recv_many(&mut self.arrived, 256) => if n == 0 {
+                    return broken("the listening task has ended");
+                },
+            }
         }
         for Arrived { from, number, store, messages, .. } in self.arrived.drain(..) {
             let latest = self.latest.entry(from).or_default();
@@ -358,3 +384,6 @@ impl fmt::Debug for TcpHandle {
         f.debug_struct("TcpHandle").field("local", &self.shared.local).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use paxos_core::Protocol;
 /// some of the work did not end. Closing the store also ends the work of the other two.
 ///
 /// # Errors
-/// The first write that failed.
+/// The first write that failed, or a thread that panicked.
 pub(super) async fn close<P: Protocol>(
     writer: Writer<P>,
     porter: Porter,
@@ -32,7 +32,8 @@ pub(super) async fn close<P: Protocol>(
 ) -> Result<bool, StorageError> {
     let closing = (writer.close(patience), porter.close(patience), scribe.close(patience));
     let (written, carried, staged) = tokio::join!(closing.0, closing.1, closing.2);
-    Ok(written? && carried && staged)
+    let (written, carried, staged) = (written?, carried?, staged?);
+    Ok(written && carried && staged)
 }
 
 /// Why work that is not needed has failed, without what to do about a write that ends the process.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A message with a payload of `size` bytes that is determined by `n`.
-fn message(n: u64, size: usize) -> Message<Multi> {
+pub(crate) fn message(n: u64, size: usize) -> Message<Multi> {
     let mut payload = vec![0; size];
     ChaCha8Rng::seed_from_u64(n).fill_bytes(&mut payload);
     let commands = Batch::from(Entry::new(ClientId::default(), n, payload));
@@ -24,17 +24,17 @@ fn message(n: u64, size: usize) -> Message<Multi> {
 }
 
 /// Returns the sender and the message of an event.
-fn letter(event: Event<Multi>) -> (NodeId, Message<Multi>) {
+pub(crate) fn letter(event: Event<Multi>) -> (NodeId, Message<Multi>) {
     let Event::Message { from, message } = event else { panic!("{event:?}") };
     (from, message)
 }
 
-fn number(message: &Message<Multi>) -> u64 {
+pub(crate) fn number(message: &Message<Multi>) -> u64 {
     let Message::Request(Request { commands, .. }) = message else { panic!("{message:?}") };
     commands[0].id().expect("a command").seq
 }
 
-async fn send(carrier: &mut TcpCarrier<Multi>, to: u16, message: Message<Multi>) {
+pub(crate) async fn send(carrier: &mut TcpCarrier<Multi>, to: u16, message: Message<Multi>) {
     carrier.send(&mut vec![Envelope { to: To::One(NodeId(to)), message }]).await.expect("sends");
 }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod raw;
 mod refusals;
 mod secure;
+mod slow;
 mod variants;
 mod versions;
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The messages of one frame, and the room that they take until the host has them.
 pub(super) struct Arrived<P: paxos_core::Protocol> {
@@ -206,10 +206,20 @@ impl<P: crate::Portable> Receiver<P> {
         let limits = self.shared.options.limits;
         // A peer pings once per `ping`, so a silent one is disconnected.
         let patience = limits.silence.saturating_add(limits.ping).saturating_mul(2);
+        let mut answered = Instant::now();
         loop {
-            let frame = timeout(patience, self.reader.next()).await;
-            let frame = frame.map_err(|_| Failure::silent("it said nothing", patience))??;
-            let Some(frame) = frame else { return Ok(()) };
+            let Some(frame) = self.reader.whole()? else {
+                let more = timeout(patience, self.reader.more()).await;
+                if !more.map_err(|_| Failure::silent("it said nothing", patience))?? {
+                    return Ok(());
+                }
+                // On a slow link, what the peer sent before its next ping takes longer than it waits for an answer.
+                if answered.elapsed() >= limits.ping {
+                    self.answer().await?;
+                    answered = Instant::now();
+                }
+                continue;
+            };
             self.shared.counts.frames_received.add(1);
             match frame.kind {
                 Kind::Messages => {
@@ -224,13 +234,20 @@ impl<P: crate::Portable> Receiver<P> {
                     }
                 }
                 Kind::Ping => {
-                    let answer = handshake::send(&mut self.writer, Kind::Pong, &[]);
-                    let sent = timeout(limits.silence, answer).await;
-                    sent.map_err(|_| Failure::silent("it does not take an answer", limits.silence))??;
+                    self.answer().await?;
+                    answered = Instant::now();
                 }
                 Kind::Hello | Kind::Welcome | Kind::Refusal | Kind::Pong => return Err(out_of_turn()),
             }
         }
+    }
+
+    /// Tells the peer that what it sends arrives.
+    async fn answer(&mut self) -> Result<(), Failure> {
+        let silence = self.shared.options.limits.silence;
+        let answer = handshake::send(&mut self.writer, Kind::Pong, &[]);
+        let sent = timeout(silence, answer).await;
+        Ok(sent.map_err(|_| Failure::silent("it does not take an answer", silence))??)
     }
 
     /// Passes messages that took `bytes` bytes to the host. While the host holds too many, nothing more is read, so

@@ -43,7 +43,7 @@ pub(super) enum Kind {
     Messages = 4,
     /// A question whether the peer is still there.
     Ping = 5,
-    /// The answer to a ping.
+    /// The answer to a ping, and a sign that what was sent arrives while that takes long.
     Pong = 6,
     /// The next part of a message that is so long that others must not wait behind it.
     Part = 7,
@@ -149,19 +149,27 @@ impl Reader {
     /// Returns the next frame; `None` if the other side has closed. The future may be dropped without losing anything.
     pub(super) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         loop {
-            if let Some(frame) = self.frames.decode(&mut self.buffer)? {
-                return Ok(Some(frame));
-            }
-            // Once the peer is identified, the buffer has room for many small messages.
-            let room = if self.frames.limit > GREETING { 1 << 16 } else { GREETING };
-            if self.buffer.capacity() - self.buffer.len() < room / 4 {
-                self.buffer.reserve(room);
-            }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
-                return if self.buffer.is_empty() { Ok(None) } else { Err(cut.into()) };
+            let frame = self.whole()?;
+            if frame.is_some() || !self.more().await? {
+                return Ok(frame);
             }
         }
+    }
+
+    /// Returns the next frame if it has arrived.
+    pub(super) fn whole(&mut self) -> Result<Option<Frame>, FrameError> {
+        self.frames.decode(&mut self.buffer)
+    }
+
+    /// Waits for more bytes. Returns false if the other side has closed. The future may be dropped without losing anything.
+    pub(super) async fn more(&mut self) -> io::Result<bool> {
+        // Once the peer is identified, the buffer has room for many small messages.
+        let room = if self.frames.limit > GREETING { 1 << 16 } else { GREETING };
+        if self.buffer.capacity() - self.buffer.len() < room / 4 {
+            self.buffer.reserve(room);
+        }
+        let more = self.stream.read_buf(&mut self.buffer).await? > 0;
+        if more || self.buffer.is_empty() { Ok(more) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 

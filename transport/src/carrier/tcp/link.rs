@@ -6,7 +6,7 @@ mod resolve;
 mod write;
 
 use super::Shared;
-use super::frame::{FrameError, Kind, Reader, Stream, put};
+use super::frame::{Frame, FrameError, Kind, Reader, Stream, put};
 use super::handshake::{self, Failure, Hello, Writer, buffered};
 use super::stats::{Count, PeerStats, Reason, Who};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -161,7 +161,8 @@ pub(super) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>, mut waiting: Wait
                 }
                 peer.connected.store(true, Ordering::Relaxed);
                 let (shared, peer) = (&shared, &peer);
-                let mut link = Link { shared, peer, reader, writer, out: BytesMut::new(), begun: None };
+                let (heard, out) = (Instant::now(), BytesMut::new());
+                let mut link = Link { shared, peer, reader, writer, heard, out, begun: None };
                 let failure = link.serve(&mut waiting).await;
                 if let Some((message, _)) = link.begun {
                     peer.lost(&peer.large, message, shared);
@@ -263,6 +264,8 @@ struct Link<'a> {
     peer: &'a Peer,
     reader: Reader,
     writer: Writer,
+    /// When the peer last said something.
+    heard: Instant,
     /// The bytes to be written next.
     out: BytesMut,
     /// A large message, and the number of its bytes that were sent.
@@ -275,24 +278,17 @@ impl Link<'_> {
         let limits = &self.shared.options.limits;
         let mut ticks = interval(limits.ping);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut heard, mut messages) = (Instant::now(), Vec::new());
+        let mut messages = Vec::new();
         loop {
             tokio::select! {
                 biased;
                 () = self.peer.changed.notified() => return None,
-                answer = self.reader.next() => match answer {
-                    Ok(Some(frame)) if frame.kind == Kind::Refusal => {
-                        return Some(handshake::refusal(self.peer.id, &frame.body));
-                    }
-                    Ok(Some(_)) => {
-                        heard = Instant::now();
-                        continue;
-                    }
-                    Ok(None) => return Some(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                    Err(error) => return Some(error.into()),
+                answer = self.reader.next() => match self.hear(answer) {
+                    Ok(()) => continue,
+                    Err(failure) => return Some(failure),
                 },
                 _ = ticks.tick() => {
-                    if heard.elapsed() > limits.silence {
+                    if self.heard.elapsed() > limits.silence {
                         return Some(Failure::silent("the peer did not answer", limits.silence));
                     }
                     put(Kind::Ping, &mut self.out, |_| {});
@@ -306,15 +302,27 @@ impl Link<'_> {
                 },
                 () = ready(()), if self.begun.is_some() => {}
             }
-            let begun = Instant::now();
+            let (begun, before) = (Instant::now(), self.heard);
             let sent = self.write(&messages, &mut waiting.large).await;
-            // Do not count the time of writing as silence, because nothing was read meanwhile.
-            heard += begun.elapsed();
+            // The time of writing is no silence: the peer takes what is written.
+            self.heard = self.heard.max(before + begun.elapsed());
             self.peer.small.taken(&messages);
             messages.clear();
             if let Err(failure) = sent {
                 return Some(failure);
             }
+        }
+    }
+
+    /// Takes what the peer says on this connection: that it hears, or why it hears no longer.
+    fn hear(&mut self, answer: Result<Option<Frame>, FrameError>) -> Result<(), Failure> {
+        match answer? {
+            Some(frame) if frame.kind == Kind::Refusal => Err(handshake::refusal(self.peer.id, &frame.body)),
+            Some(_) => {
+                self.heard = Instant::now();
+                Ok(())
+            }
+            None => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
     }
 }

@@ -111,6 +111,16 @@ impl TcpLimits {
         }
     }
 
+    /// Refuses time limits in which nothing can happen.
+    pub(super) fn check(&self) -> Result<(), BindError> {
+        let Self { handshake, connect, ping, silence, .. } = *self;
+        let named = [("handshake", handshake), ("connect", connect), ("ping", ping), ("silence", silence)];
+        match named.into_iter().find(|(_, limit)| limit.is_zero()) {
+            Some((name, _)) => Err(BindError::NoTime(name)),
+            None => Ok(()),
+        }
+    }
+
     /// These limits, with each time limit at least as long as [`Self::for_elections`] sets it. An operator chooses a long
     /// election timeout for distant peers; they need as much time to accept a connection and to answer on it. The delays
     /// between two attempts stay short, because a longer delay reaches no peer sooner.
@@ -143,6 +153,9 @@ pub enum BindError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A time limit is zero.
+    #[error("`TcpLimits::{0}` is zero, and no connection can be made or kept in no time: set it to more")]
+    NoTime(&'static str),
     /// TLS cannot be used as it was configured.
     #[error(transparent)]
     Tls(#[from] super::TlsError),

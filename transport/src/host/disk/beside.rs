@@ -19,6 +19,18 @@ pub(crate) async fn on_thread<T: Send + 'static>(
     done.await.map_err(|_| StorageError::Panicked)
 }
 
+/// Waits for a thread that says when it has ended, but no longer than `patience`. Returns false if it did not end.
+pub(super) async fn has_ended<T>(
+    done: oneshot::Receiver<T>,
+    patience: Duration,
+) -> Result<bool, StorageError> {
+    match timeout(patience, done).await {
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(_)) => Err(StorageError::Panicked),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Spawns a thread. It is none of the runtime's: at its end, the runtime would wait for a disk that hangs.
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StorageError> {
     thread::Builder::new().name(name.into()).spawn(work).map(drop).map_err(StorageError::Thread)
@@ -55,6 +67,13 @@ impl<T: Send + 'static> Beside<T> {
         Ok(())
     }
 
+    /// Ends a job that could not begin, with this result.
+    pub(in crate::host) fn end(&mut self, result: T) {
+        let (tell, done) = oneshot::channel();
+        drop(tell.send(result));
+        self.done = Some(done);
+    }
+
     /// Returns the result of the job when it is done, or `None` if it panicked. Waits for ever if there is no job. The
     /// future may be dropped without losing anything.
     pub(in crate::host) async fn done(&mut self) -> Option<T> {
@@ -65,8 +84,11 @@ impl<T: Send + 'static> Beside<T> {
     }
 
     /// Waits for the job to end, but no longer than `patience`. Returns false if it did not end.
-    pub(in crate::host) async fn close(self, patience: Duration) -> bool {
-        let Some(done) = self.done else { return true };
-        timeout(patience, done).await.is_ok()
+    ///
+    /// # Errors
+    /// If it panicked.
+    pub(in crate::host) async fn close(self, patience: Duration) -> Result<bool, StorageError> {
+        let Some(done) = self.done else { return Ok(true) };
+        has_ended(done, patience).await
     }
 }

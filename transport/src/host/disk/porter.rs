@@ -1,7 +1,7 @@
 //! Moves pieces of snapshots between node and disk, beside the host: keeps those that arrive, reads those that peers
 //! want.
 
-use super::beside::spawn;
+use super::beside::{has_ended, spawn};
 use super::harmless;
 use crate::storage::{Intake, Kept, Storage, StorageError};
 use core::future::pending;
@@ -9,7 +9,7 @@ use core::time::Duration;
 use paxos_core::{Bytes, Protocol, Ready, Snapshot, SnapshotId, SnapshotPiece, WantedPiece};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// A snapshot that the store cannot keep, because its disk is full for example, or that is damaged at a peer, is fetched
 /// again after this time. The network would carry it in vain if that was done at once.
@@ -62,7 +62,8 @@ impl Porter {
         let (end, ended) = oneshot::channel();
         let work = move || {
             carry(intake, &loads, &tell);
-            drop(end);
+            // Sending fails only if the receiver has been dropped.
+            let _ = end.send(());
         };
         spawn("paxos-pieces", work)?;
         Ok(Self { ends: Some(Ends { todo, done, ended, reading: 0, failed: None }) })
@@ -121,10 +122,13 @@ impl Porter {
 
     /// Waits for the piece under way, which uses the store, but no longer than `patience`. Returns false if it did not
     /// end.
-    pub(in crate::host) async fn close(self, patience: Duration) -> bool {
-        let Some(Ends { todo, done, ended, .. }) = self.ends else { return true };
+    ///
+    /// # Errors
+    /// If its thread panicked.
+    pub(in crate::host) async fn close(self, patience: Duration) -> Result<bool, StorageError> {
+        let Some(Ends { todo, done, ended, .. }) = self.ends else { return Ok(true) };
         drop((todo, done));
-        timeout(patience, ended).await.is_ok()
+        has_ended(ended, patience).await
     }
 }
 

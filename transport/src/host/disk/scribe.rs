@@ -19,9 +19,12 @@ impl Scribe {
     }
 
     /// Begins to write a state down. The node captures no other state until this is done.
-    pub(in crate::host) fn begin(&mut self, captured: Captured) -> Result<(), StorageError> {
+    pub(in crate::host) fn begin(&mut self, captured: Captured) {
         let stage = Stage::clone(&self.stage);
-        self.work.begin("paxos-snapshot", move || stage(captured))
+        if let Err(error) = self.work.begin("paxos-snapshot", move || stage(captured)) {
+            // Without a thread to write it, the snapshot fails like any other.
+            self.work.end(Err(error));
+        }
     }
 
     /// Returns the snapshot when it is written down, or `None` if that failed, which is harmless: the log stays as it
@@ -39,7 +42,10 @@ impl Scribe {
 
     /// Waits for the state being written down, which uses the store, but no longer than `patience`. Returns false if it
     /// did not end.
-    pub(in crate::host) async fn close(self, patience: Duration) -> bool {
+    ///
+    /// # Errors
+    /// If it panicked.
+    pub(in crate::host) async fn close(self, patience: Duration) -> Result<bool, StorageError> {
         self.work.close(patience).await
     }
 }

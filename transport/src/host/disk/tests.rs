@@ -1,6 +1,6 @@
 //! Disks that hang, and one that is full.
 
-use super::{Carried, Porter, Scribe, Writer, close, load};
+use super::{Beside, Carried, Porter, Scribe, Writer, close, load};
 use crate::storage::{Intake, Kept, MemoryStorage, Saved, Storage, StorageError};
 use async_trait::async_trait;
 use core::future::pending;
@@ -235,7 +235,7 @@ async fn fetched_again(keep: fn() -> Result<Kept, StorageError>, piece: &Snapsho
     }
     // Its thread ends in real time. A clock that stands still would jump to the end of the patience at once.
     tokio::time::resume();
-    assert!(porter.close(Duration::from_secs(4)).await);
+    assert!(porter.close(Duration::from_secs(4)).await.expect("no panic"));
     tokio::time::pause();
 }
 
@@ -293,4 +293,12 @@ async fn of_the_pieces_that_a_peer_asks_for_while_the_disk_hangs_only_the_last_f
     }
     let expected: Vec<u64> = std::iter::once(0).chain(last - 15..=last).collect();
     assert_eq!(read, expected);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_while_the_host_stops_has_not_ended_well() {
+    let mut job = Beside::<()>::new(true);
+    job.begin("a-job", || panic!("on purpose")).expect("a thread");
+    let ended = job.close(Duration::from_secs(60)).await;
+    assert!(matches!(ended, Err(StorageError::Panicked)), "{ended:?}");
 }

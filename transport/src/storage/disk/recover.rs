@@ -64,16 +64,24 @@ impl<F: Files> Store<F> {
         Ok((store, snapshot))
     }
 
-    /// Rewrites damaged blocks that can be repaired, and the newest block: the process may have ended before that block
-    /// was synced, and then a read may return what the disk does not have.
+    /// Rewrites damaged blocks that can be repaired, the newest block, and the one before it. The process may have ended
+    /// before the newest was synced, or a sync of the repair may have failed at the last start: then a read may return what
+    /// the disk does not have. The next block overwrites the copy of the one before the newest.
     fn settle(&mut self, found: Survey) -> Result<(), StoreError> {
-        let Survey { newest, witnessed, mended, .. } = found;
+        let Survey { newest, before, witnessed, mended, .. } = found;
         for Piece { part, at, bytes } in mended {
             let path = self.dir.join(part.name());
             tracing::warn!(
                 file = %path.display(), at, bytes = bytes.len(),
                 "a damaged block is rewritten from its copy; check this disk"
             );
+            let file = open_file(&self.files, &path, &part.name())?;
+            self.mend(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
+        }
+        if let Some(Piece { part, at, bytes }) = before
+            && bytes.len() as u64 <= Layout::of(part.length).slot
+        {
+            let path = self.dir.join(part.name());
             let file = open_file(&self.files, &path, &part.name())?;
             self.mend(&file, Layout::of(part.length), at, &bytes).map_err(StoreError::io(&path))?;
         }

@@ -64,6 +64,8 @@ pub(super) struct Tail {
 pub(super) struct Walked {
     /// The position of its last block, if it has one.
     pub(super) last: Option<Range<usize>>,
+    /// The position of the block before it, if that is in this segment.
+    pub(super) before: Option<Range<usize>>,
     /// The position of the next block.
     pub(super) end: usize,
     /// The blocks that were repaired from a copy.
@@ -90,7 +92,7 @@ pub(super) fn walk(
             *tail =
                 Tail { number: block.head.number, check: block.check, incarnation: block.head.incarnation };
             walked.end += block.pages.len();
-            walked.last = Some(at..walked.end);
+            walked.before = walked.last.replace(at..walked.end);
             continue;
         }
         let Some(copy) = missed(bytes, layout, at, brand, tail)? else {

@@ -17,6 +17,8 @@ pub(super) struct Survey {
     pub(super) end: u64,
     /// The newest block, if there is one.
     pub(super) newest: Option<Piece>,
+    /// The block before it, if that is in the same segment.
+    pub(super) before: Option<Piece>,
     /// Whether the newest block is a long one with a witness that it was durable.
     pub(super) witnessed: bool,
     /// The repaired content of what is damaged.
@@ -38,7 +40,7 @@ pub(super) fn log(
     visit: &mut dyn FnMut(&Block<'_>) -> Result<(), String>,
 ) -> Result<Survey, StoreError> {
     let tail = Tail { number: manifest.segments[0].first - 1, check: manifest.base, incarnation: 0 };
-    let mut found = Survey { tail, end: 0, newest: None, witnessed: false, mended: Vec::new() };
+    let mut found = Survey { tail, end: 0, newest: None, before: None, witnessed: false, mended: Vec::new() };
     for part in manifest.segments.iter().copied() {
         let path = dir.join(part.name());
         let damaged = |what| StoreError::damaged(&path, what);
@@ -59,6 +61,7 @@ pub(super) fn log(
         found.mended.extend(walked.mended.into_iter().map(piece));
         if walked.last.is_some() {
             found.witnessed = walked.witnessed;
+            found.before = walked.before.map(piece);
         }
         found.newest = walked.last.map(piece).or(found.newest);
         found.end = walked.end as u64;

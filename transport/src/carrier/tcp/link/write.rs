@@ -17,6 +17,7 @@ impl Link<'_> {
         messages: &[Bytes],
         large: &mut mpsc::UnboundedReceiver<Bytes>,
     ) -> Result<(), Failure> {
+        let longest = FRAME.min(self.shared.options.limits.frame_bytes.saturating_sub(8));
         let mut rest = messages;
         let mut frames = u64::from(!self.out.is_empty());
         loop {
@@ -24,7 +25,7 @@ impl Link<'_> {
                 let mut size = 0;
                 let fits = |message: &&Bytes| {
                     size += message.len() + 4;
-                    size <= FRAME
+                    size <= longest
                 };
                 let n = rest.iter().take_while(fits).count().max(1);
                 let (some, others) = rest.split_at(n);
@@ -76,30 +77,42 @@ impl Link<'_> {
         self.shared.store().map_or(0, |(store, _)| store.mark.writes)
     }
 
+    /// Writes everything. A peer that takes a few bytes from time to time, or says that some arrive, is slow but alive.
     async fn flush(&mut self, frames: u64) -> Result<(), Failure> {
         let silence = self.shared.options.limits.silence;
-        let (out, writer) = (&mut self.out, &mut self.writer);
-        debug_assert!(out.len() >= HEADER);
-        let written = async {
-            let mut rest = &out[..];
-            while !rest.is_empty() {
-                // A peer that takes a few bytes from time to time is slow but alive.
-                let some = timeout(silence, writer.write(rest)).await;
-                let n = some.map_err(|_| Failure::silent("the peer took nothing", silence))??;
-                if n == 0 {
-                    return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        debug_assert!(self.out.len() >= HEADER);
+        let (mut written, mut flushed) = (0, false);
+        while !flushed {
+            let (rest, writer) = (&self.out[written..], &mut self.writer);
+            let step = async {
+                // With TLS, some of what is written still waits in this process.
+                if rest.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(rest).await }
+            };
+            let step = async {
+                tokio::select! {
+                    biased;
+                    done = step => Ok(done),
+                    answer = self.reader.next() => Err(answer),
                 }
-                rest = &rest[n..];
+            };
+            let step = timeout(silence, step).await;
+            match step.map_err(|_| Failure::silent("the peer took nothing", silence))? {
+                Ok(done) => {
+                    let n = done.map_err(Failure::of_io)?;
+                    flushed = rest.is_empty();
+                    if n == 0 && !flushed {
+                        return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+                    }
+                    written += n;
+                }
+                Err(answer) => self.hear(answer)?,
             }
-            let flushed = timeout(silence, writer.flush()).await;
-            flushed.map_err(|_| Failure::silent("the peer took nothing", silence))?.map_err(Failure::of_io)
-        };
-        written.await?;
+        }
         self.shared.counts.frames_sent.add(frames);
-        self.shared.counts.bytes_sent.add(out.len() as u64);
-        out.clear();
-        if out.capacity() > 4 * FRAME {
-            *out = BytesMut::new();
+        self.shared.counts.bytes_sent.add(self.out.len() as u64);
+        self.out.clear();
+        if self.out.capacity() > 4 * FRAME {
+            self.out = BytesMut::new();
         }
         Ok(())
     }

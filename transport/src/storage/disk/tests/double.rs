@@ -33,8 +33,9 @@ struct World {
     unreadable: bool,
     /// The most bytes that the files that have names may have together.
     space: Option<usize>,
-    /// The number of syncs of files so far.
+    /// The number of syncs of files so far, and the one that fails.
     syncs: usize,
+    fails: Option<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -130,6 +131,13 @@ impl Double {
     /// The number of syncs of files so far.
     pub(super) fn syncs(&self) -> usize {
         self.world().syncs
+    }
+
+    /// Makes a sync of a file fail, counted from the next one. As with real systems, what it should have made durable can be
+    /// read afterwards, and no later sync makes it durable.
+    pub(super) fn fail_sync(&self, nth: usize) {
+        let mut world = self.world();
+        world.fails = Some(world.syncs + nth);
     }
 
     /// Kills the process: its further steps have no effect.
@@ -319,9 +327,13 @@ impl Files for Double {
     fn sync(&self, file: &usize) -> io::Result<()> {
         let mut world = self.step(|_| ())?;
         world.syncs += 1;
-        let content = &mut world.files[*file];
-        content.durable = content.now.clone();
-        content.waiting.clear();
+        let fails = world.fails == Some(world.syncs);
+        let Content { durable, waiting, .. } = &mut world.files[*file];
+        let waiting = std::mem::take(waiting);
+        if fails {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        waiting.iter().for_each(|(at, bytes)| put(durable, *at, bytes));
         Ok(())
     }
 
