@@ -333,7 +333,9 @@ impl Files for Double {
         if fails {
             return Err(io::Error::other("the disk is broken"));
         }
-        waiting.iter().for_each(|(at, bytes)| put(durable, *at, bytes));
+        for (at, bytes) in waiting {
+            put(durable, at, &bytes);
+        }
         Ok(())
     }
 
