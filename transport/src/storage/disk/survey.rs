@@ -1,6 +1,6 @@
 //! Reads the log, its snapshot, and their manifest, without changing them. All of this blocks.
 
-use super::block::Block;
+use super::block::{Block, PAGE};
 use super::error::StoreError;
 use super::files::{Files, UNFINISHED};
 use super::manifest::{self, FORMER, Manifest, Part};
@@ -45,7 +45,8 @@ pub(super) fn log(
         let path = dir.join(part.name());
         let damaged = |what| StoreError::damaged(&path, what);
         let file = open_file(files, &path, &part.name())?;
-        let mut bytes = files.read(&file).map_err(StoreError::io(&path))?;
+        let read = files.read(&file).or_else(|error| salvage(files, file, part.length, &path, error));
+        let mut bytes = read.map_err(StoreError::io(&path))?;
         if bytes.len() as u64 != part.length {
             return Err(damaged(format!("it has {} bytes instead of {}", bytes.len(), part.length)));
         }
@@ -71,6 +72,36 @@ pub(super) fn log(
         return Err(StoreError::RolledBack { path, found: found.tail.number, promised: manifest.blocks });
     }
     Ok(found)
+}
+
+/// Reads what can be read of a file that has a bad sector. A page that cannot be read is taken for zeros: if it is one of a
+/// block that has a copy, it is repaired like any other damage. `error` is returned if nothing can be read.
+fn salvage<F: Files>(
+    files: &F,
+    file: F::File,
+    length: u64,
+    path: &Path,
+    error: io::Error,
+) -> io::Result<Vec<u8>> {
+    let (contents, mut bytes, mut lost) = (files.contents(file), Vec::new(), 0);
+    while (bytes.len() as u64) < length {
+        let mut page = [0; PAGE];
+        match contents.read_at(bytes.len() as u64, &mut page) {
+            Ok(0) => break,
+            Ok(n) => bytes.extend_from_slice(&page[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                // The next read begins at a page again.
+                bytes.resize((bytes.len() / PAGE + 1) * PAGE, 0);
+                lost += 1;
+            }
+        }
+    }
+    if lost * PAGE >= bytes.len() {
+        return Err(error);
+    }
+    tracing::warn!(file = %path.display(), %error, pages = lost, "parts of the log cannot be read; check this disk");
+    Ok(bytes)
 }
 
 /// Refuses a manifest that is older than the log: blocks were appended to a file that it does not name. `tail` is the end

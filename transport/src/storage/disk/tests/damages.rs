@@ -4,7 +4,7 @@
 //! results.
 
 use super::double::{Double, Image, Written};
-use super::history::{Held, draw, judge, load, run};
+use super::history::{Held, draw, judge, judge_on, load, run};
 use crate::storage::disk::StoreReport;
 use crate::storage::disk::block::{Block, PAGE, SECTOR};
 use rand_chacha::ChaCha8Rng;
@@ -183,6 +183,29 @@ fn a_damage_to_one_of_the_last_two_blocks_is_repaired() {
         }
     }
     assert!(repaired > 40, "{repaired}");
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_a_damage_like_others() {
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    let (mut repaired, mut refused) = (0, 0);
+    for _ in 0..40 {
+        let past = Past::draw(&mut random);
+        let held = std::slice::from_ref(&past.held);
+        let last = past.last_two();
+        for (name, at) in &last {
+            let files = Double::of(&past.image);
+            files.spoil(name, *at);
+            judge_on(&files, held, "an unreadable page").expect("repaired");
+            repaired += 1;
+        }
+        for (name, write) in past.written.iter().filter(|(name, _)| name.starts_with("log-")) {
+            let files = Double::of(&past.image);
+            files.spoil(name, write.at);
+            refused += usize::from(judge_on(&files, held, "an unreadable page").is_err());
+        }
+    }
+    assert!(repaired > 40 && refused > 40, "{repaired} {refused}");
 }
 
 /// What a failed sync should have made durable can be read until the power goes.

@@ -1,11 +1,11 @@
 //! A file system in memory that knows which data is durable, and can crash at any step.
 
-use crate::storage::disk::block::SECTOR;
+use crate::storage::disk::block::{PAGE, SECTOR};
 use crate::storage::disk::files::{Files, Job};
 use paxos_core::{Bytes, Contents};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +29,8 @@ struct World {
     crashed: bool,
     /// Whether the system starts no thread.
     threadless: bool,
+    /// Pages of files that cannot be read until they are written again.
+    bad: BTreeSet<(usize, usize)>,
     /// Whether files that are only read cannot be read.
     unreadable: bool,
     /// The most bytes that the files that have names may have together.
@@ -116,6 +118,13 @@ impl Double {
     /// Fills the disk, or frees it.
     pub(super) fn set_full(&self, full: bool) {
         self.world().space = full.then_some(0);
+    }
+
+    /// Makes the page at this position of a file unreadable.
+    pub(super) fn spoil(&self, name: &str, at: usize) {
+        let mut world = self.world();
+        let file = world.names[name];
+        world.bad.insert((file, at / PAGE));
     }
 
     /// Makes reading fail, or work again.
@@ -266,7 +275,14 @@ impl World {
         self.space.is_some_and(|space| more > 0 && used + more > space)
     }
 
+    /// Whether one of these bytes of a file cannot be read.
+    fn is_bad(&self, file: usize, at: usize, length: usize) -> bool {
+        self.bad.range((file, at / PAGE)..(file, (at + length).div_ceil(PAGE))).next().is_some()
+    }
+
     fn write(&mut self, file: usize, at: usize, bytes: &[u8]) {
+        let whole = (file, at.div_ceil(PAGE))..(file, (at + bytes.len()) / PAGE);
+        self.bad.retain(|page| !whole.contains(page));
         let content = &mut self.files[file];
         let before =
             content.now.get(at..(at + bytes.len()).min(content.now.len())).unwrap_or_default().to_vec();
@@ -282,7 +298,7 @@ struct Kept(Double, usize);
 impl Contents for Kept {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let world = self.0.world();
-        if world.unreadable {
+        if world.unreadable || world.is_bad(self.1, offset as usize, into.len()) {
             return Err(io::Error::other("the disk is broken"));
         }
         Bytes::from(&world.files[self.1].now[..]).read_at(offset, into)
@@ -309,7 +325,11 @@ impl Files for Double {
     }
 
     fn read(&self, file: &usize) -> io::Result<Vec<u8>> {
-        Ok(self.world().files[*file].now.clone())
+        let world = self.world();
+        if world.is_bad(*file, 0, world.files[*file].now.len()) {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        Ok(world.files[*file].now.clone())
     }
 
     fn contents(&self, file: usize) -> Arc<dyn Contents> {

@@ -150,8 +150,12 @@ fn receive(store: &Store<Double>, snapshot: &Snapshot) -> Result<Snapshot, Store
 
 /// Checks that the store holds one of the allowed contents and can continue from there; an error if it is refused.
 pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), StoreError> {
-    let files = Double::of(image);
-    let (mut store, found) = match load(&files) {
+    judge_on(&Double::of(image), may_be, what)
+}
+
+/// The same for files that may be damaged in other ways.
+pub(super) fn judge_on(files: &Double, may_be: &[Held], what: &str) -> Result<(), StoreError> {
+    let (mut store, found) = match load(files) {
         Ok(loaded) => loaded,
         Err(error) => {
             assert!(error.to_string().contains("dir"), "{what}: {error} names no file");
@@ -163,7 +167,7 @@ pub(super) fn judge(image: &Image, may_be: &[Held], what: &str) -> Result<(), St
     assert!(may_be.contains(&found_before), "{what}: not what was acknowledged");
     store.append(Kind::Appended, Draft::encode(&[vec![9_u8; 9]]).expect("bytes")).expect("it goes on");
     drop(store);
-    let (_, again) = load(&files).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let (_, again) = load(files).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut wanted = Held { incarnations: found.incarnations + 1, writes: found.writes + 2, ..found };
     wanted.records.push(vec![9; 9]);
     assert!(again == wanted, "{what}: does not go on from there");
