@@ -2,7 +2,8 @@
 //!
 //! In a closed loop, a client sends its next request when the last is answered, so a slow server gets fewer requests
 //! and its slowness is underreported. In an open loop (`--rate`), requests are due on a schedule, and latency counts
-//! from the due time, however late they are sent: a slow server cannot hide its delays.
+//! from the due time, however late they are sent: a slow server cannot hide its delays. What is still due `--timeout` after the
+//! end is counted as not sent. Percentiles that these and the operations without an answer would raise are marked.
 
 mod client;
 mod draw;

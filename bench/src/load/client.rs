@@ -85,6 +85,15 @@ impl Worker {
                 }
             }
         }
+        self.shared.tally.lock().not_sent += self.overdue();
+    }
+
+    /// The requests of an open loop that were due and will not be sent.
+    fn overdue(&self) -> u64 {
+        let Some((due, gap)) = self.pace else { return 0 };
+        let late = self.shared.until.saturating_duration_since(due);
+        let requests = late.as_nanos().div_ceil(gap.as_nanos().max(1));
+        u64::try_from(requests).unwrap_or(u64::MAX).min(self.shared.left.load(Relaxed))
     }
 
     fn is_done(&self) -> bool {
@@ -268,6 +277,7 @@ impl Worker {
         let Ok(mut replies) = self.replies(client, 3).await else {
             self.shared.tally.lock().unknown += 1;
             self.note(&line);
+            self.rename();
             return Err(Broken);
         };
         let done = Instant::now();
@@ -334,3 +344,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub(super) struct Counted {
     pub(super) kinds: BTreeMap<&'static str, Histogram<u64>>,
     pub(super) refused: u64,
     pub(super) unknown: u64,
+    pub(super) not_sent: u64,
     pub(super) conflicts: u64,
     pub(super) reconnects: u64,
     /// The first error that occurred.
@@ -58,6 +59,8 @@ pub struct Report {
     pub refused: u64,
     /// Operations with an unknown outcome.
     pub unknown: u64,
+    /// Operations of an open loop that were due, and that no connection took until the timeout after the end.
+    pub not_sent: u64,
     /// Compare-and-set operations that found the key changed and did nothing.
     pub conflicts: u64,
     /// Connections that failed and were opened again.
@@ -122,6 +125,7 @@ impl Tally {
             rows,
             refused: counted.refused,
             unknown: counted.unknown,
+            not_sent: counted.not_sent,
             conflicts: counted.conflicts,
             reconnects: counted.reconnects,
             error: counted.error,
@@ -151,25 +155,41 @@ impl Report {
         table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["", "answered", "a second", "mean ms", "p50", "p90", "p99", "p99.9", "max"]);
         let ms = |us: u64| format!("{:.3}", us as f64 / 1e3);
+        // Operations without an answer took longer than all that have one, and are in no histogram.
+        let all = self.rows.last().map_or(0, |row| row.count);
+        let missing = self.unknown + self.not_sent;
+        let high = |share: f64, us: u64| {
+            let hidden = missing as f64 > share * (all + missing) as f64;
+            format!("{}{}", if hidden { ">" } else { "" }, ms(us))
+        };
         for row in &self.rows {
             table.add_row([
                 row.op.clone(),
                 row.count.to_string(),
                 format!("{:.0}", row.per_second),
                 format!("{:.3}", row.mean_us / 1e3),
-                ms(row.p50_us),
-                ms(row.p90_us),
-                ms(row.p99_us),
-                ms(row.p999_us),
-                ms(row.max_us),
+                high(0.5, row.p50_us),
+                high(0.1, row.p90_us),
+                high(0.01, row.p99_us),
+                high(0.001, row.p999_us),
+                high(0.0, row.max_us),
             ]);
         }
         let Self { seconds, refused, unknown, conflicts, reconnects, .. } = self;
+        let not_sent = match self.not_sent {
+            0 => String::new(),
+            n => format!(", due and not sent {n}"),
+        };
+        let hidden = if missing > 0 {
+            "\n> at least: what has no answer took longer, and is not among these"
+        } else {
+            ""
+        };
         let error =
             self.error.as_ref().map(|error| format!("\nthe first error: {error}")).unwrap_or_default();
         format!(
-            "{table}\n{seconds:.1} s; refused {refused}, unknown {unknown}, conflicts {conflicts}, reconnects \
-             {reconnects}{error}\n"
+            "{table}\n{seconds:.1} s; refused {refused}, unknown {unknown}{not_sent}, conflicts {conflicts}, reconnects \
+             {reconnects}{hidden}{error}\n"
         )
     }
 }

@@ -101,7 +101,7 @@ fn ends<P: Tested>(facts: &Facts<P>, seed: u64, case: Case, leadership: Option<L
     sim.run_for(END).unwrap_or_else(|v| panic!("{v}"));
     let patience = sim.now().after(Duration::from_secs(20));
     let stop =
-        sim.run_until(|sim| sim.all_answered() || sim.now() > patience).unwrap_or_else(|v| panic!("{v}"));
+        sim.run_until(|sim| sim.all_settled() || sim.now() > patience).unwrap_or_else(|v| panic!("{v}"));
     assert_eq!(stop, Stop::Done, "seed {seed}: {:?}", sim.counts());
     let open: Vec<_> = sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id).collect();
     assert!(open.is_empty(), "seed {seed}: no end of {open:?}");

@@ -226,8 +226,14 @@ where
         self.out.commands.get(id)
     }
 
-    /// Whether every command submitted or still to be submitted is answered, or abandoned because its client crashed.
+    /// Whether every command submitted or still to be submitted is answered, or abandoned because its client crashed. It
+    /// never is once a caller was told that there is no answer ([`Submitted::unanswered`]).
     pub fn all_answered(&self) -> bool {
+        self.all_settled() && self.out.commands.unanswered == 0
+    }
+
+    /// Whether every command submitted or still to be submitted has ended in some way ([`Submitted::is_settled`]).
+    pub fn all_settled(&self) -> bool {
         self.out.commands.open == 0 && self.processes.iter().all(|p| p.script.is_empty())
     }
 

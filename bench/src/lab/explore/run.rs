@@ -201,7 +201,7 @@ impl<P: Protocol<Value = Payload, Reply = u64>> Session<P> {
 
     fn reaches(&mut self, goal: Goal, chosen: usize) -> bool {
         match goal {
-            Goal::Answered => self.sim.all_answered(),
+            Goal::Answered => self.sim.all_settled(),
             Goal::Chosen => self.recorder.learned() > chosen,
             Goal::Leader => {
                 let now = self.leads();

@@ -71,3 +71,15 @@ pub fn replicas_are_equal<R: Debug + PartialEq>(
         format!("{node} returns {now:?} for {} in {slot}, where another returned {first:?}", show(name))
     })
 }
+
+/// The same for whether the entry had an effect at all: a replica may take a command for one that was executed before, or its
+/// session for expired, only if all do. `first` is what the first replica did.
+///
+/// # Errors
+/// If `node` did something else.
+pub fn effects_are_equal(node: NodeId, slot: Slot, name: Name, first: bool, now: bool) -> Verdict {
+    let done = |took| if took { "executes" } else { "passes over" };
+    hold("replicas_are_equal", first == now, || {
+        format!("{node} {} {} in {slot}, where another {} it", done(now), show(name), done(first))
+    })
+}

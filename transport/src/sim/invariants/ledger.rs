@@ -272,6 +272,8 @@ impl<P: Protocol> Ledger<P> {
         incarnation.next = slot.plus(1);
         let book = self.books.entry(slot).or_default();
         chosen::agreement(slot, book.chosen, node, entry.id())?;
+        let took = *book.took.get_or_insert(effect.is_some());
+        execution::effects_are_equal(node, slot, entry.id(), took, effect.is_some())?;
         let (Some(reply), Some(id)) = (effect, entry.id()) else { return Ok(()) };
         execution::exactly_once(node, slot, id, !incarnation.done.insert(id))?;
         let first = book.reply.get_or_insert_with(|| reply.clone());

@@ -57,11 +57,12 @@ pub(super) struct Commands<P: Protocol> {
     pub(super) values: Vec<Option<P::Value>>,
     index: BTreeMap<CommandId, usize>,
     pub(super) open: usize,
+    pub(super) unanswered: usize,
 }
 
 impl<P: Protocol> Commands<P> {
     pub(super) const fn new() -> Self {
-        Self { list: Vec::new(), values: Vec::new(), index: BTreeMap::new(), open: 0 }
+        Self { list: Vec::new(), values: Vec::new(), index: BTreeMap::new(), open: 0, unanswered: 0 }
     }
 
     pub(super) fn submitted(&mut self, id: CommandId, at: Time, value: Option<P::Value>) {
@@ -82,7 +83,10 @@ impl<P: Protocol> Commands<P> {
         }
         match result {
             Ok(answer) => command.answer = Some(answer),
-            Err(reason) => command.unanswered = Some(reason),
+            Err(reason) => {
+                command.unanswered = Some(reason);
+                self.unanswered += 1;
+            }
         }
         self.open -= 1;
     }

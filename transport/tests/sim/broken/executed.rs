@@ -86,6 +86,21 @@ fn replicas_that_differ() {
 }
 
 #[test]
+fn a_replica_that_takes_a_new_command_for_a_former_one() {
+    for (first, second, said) in [
+        (true, false, "n1 passes over c9#0 in s0, where another executes it"),
+        (false, true, "n1 executes c9#0 in s0, where another passes over it"),
+    ] {
+        let mut scene = Scene::new();
+        scene.choose(0, 0);
+        let reply = |took: bool| took.then_some((1, 0));
+        scene.0.executed(N0, Slot(0), &command(0), reply(first).as_ref()).expect("the first");
+        let breach = scene.0.executed(N1, Slot(0), &command(0), reply(second).as_ref());
+        assert_breach(breach, "replicas_are_equal", said);
+    }
+}
+
+#[test]
 fn a_snapshot_that_stands_for_more_than_is_chosen_or_for_another_state() {
     let mut scene = Scene::new();
     scene.choose(0, 0);

@@ -74,7 +74,7 @@ where
         };
     }
     let patience = sim.now().after(Duration::from_secs(20));
-    let stop = sim.run_until(|sim| sim.all_answered() || sim.now() > patience);
+    let stop = sim.run_until(|sim| sim.all_settled() || sim.now() > patience);
     assert_eq!(stop.unwrap_or_else(|breach| panic!("{breach}")), Stop::Done, "seed {seed}");
     // Requests that were given up may still take effect late.
     sim.run_for(Duration::from_secs(1)).unwrap_or_else(|breach| panic!("{breach}"));

@@ -177,7 +177,7 @@ where
     if plan.settings.rivals {
         sim.run_for(LATER).map_err(told)?;
     }
-    let stop = sim.run_until(|sim| sim.all_answered() && overdue(sim).next().is_none()).map_err(told)?;
+    let stop = sim.run_until(|sim| sim.all_settled() && overdue(sim).next().is_none()).map_err(told)?;
     let changed = || requests.iter().filter_map(|(id, mishap)| Some((sim.command(*id)?, *mishap)));
     changed()
         .filter(|(command, _)| is_made(command) == Some(true))
@@ -222,7 +222,7 @@ where
 {
     let late = format!("{:?} after the last mishap", plan.patience);
     let open: Vec<_> = sim.commands().iter().filter(|c| !c.is_settled()).map(|c| c.id.to_string()).collect();
-    if !sim.all_answered() {
+    if !sim.all_settled() {
         let message = format!("{late}, some commands have no answer ({stop}): {}", open.join(" "));
         return Err(Wrong::new("no_answer", message));
     }

@@ -3,16 +3,35 @@
 use core::time::Duration;
 use paxos_core::NodeId;
 use std::io;
-use std::net::SocketAddr;
-use tokio::net::lookup_host;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::thread;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 /// After this time, a name that still cannot be resolved is logged again.
 const AGAIN: Duration = Duration::from_secs(10 * 60);
 
-/// The address that could not be resolved, and when the log said so.
+/// What is known of a peer's name while it is not resolved.
 #[derive(Debug, Default)]
-pub(super) struct Unresolved(Option<(String, Instant)>);
+pub(super) struct Unresolved {
+    /// The address that could not be resolved, and when the log said so.
+    told: Option<(String, Instant)>,
+    /// The address that is being looked up.
+    asked: Option<(String, Answer)>,
+}
+
+type Answer = oneshot::Receiver<io::Result<Vec<SocketAddr>>>;
+
+/// Looks up an address on a thread of its own: at its end, the runtime would wait for a name service that hangs.
+fn ask(address: String) -> io::Result<Answer> {
+    let (tell, answer) = oneshot::channel();
+    let look_up = move || {
+        // Sending fails only if the receiver has been dropped.
+        drop(tell.send(address.to_socket_addrs().map(Vec::from_iter)));
+    };
+    thread::Builder::new().name("paxos-names".into()).spawn(look_up)?;
+    Ok(answer)
+}
 
 impl Unresolved {
     /// Looks up the addresses of a peer, at least one, within `patience`. A failure is logged unless it was lately.
@@ -22,8 +41,11 @@ impl Unresolved {
         address: &str,
         patience: Duration,
     ) -> io::Result<Vec<SocketAddr>> {
-        let found = match timeout(patience, lookup_host(address)).await {
-            Ok(found) => found.map(Vec::from_iter),
+        if let Ok(address) = address.parse() {
+            return Ok(vec![address]);
+        }
+        let found = match timeout(patience, self.look_up(address)).await {
+            Ok(found) => found,
             Err(_) => Err(io::Error::other(format!("no answer within {patience:?}"))),
         };
         let none = |found: &Vec<SocketAddr>| {
@@ -42,12 +64,23 @@ impl Unresolved {
         found
     }
 
+    /// Waits for the answer to this question, which is asked once until it is answered. The future may be dropped.
+    async fn look_up(&mut self, address: &str) -> io::Result<Vec<SocketAddr>> {
+        if self.asked.as_ref().is_none_or(|(asked, _)| asked != address) {
+            self.asked = Some((address.to_owned(), ask(address.to_owned())?));
+        }
+        let Some((_, answer)) = &mut self.asked else { return Ok(Vec::new()) };
+        let found = answer.await.unwrap_or_else(|gone| Err(io::Error::other(gone)));
+        self.asked = None;
+        found
+    }
+
     fn is_news(&mut self, address: &str, now: Instant) -> bool {
         let told =
             |(other, at): &(String, Instant)| other == address && now.saturating_duration_since(*at) < AGAIN;
-        let is_news = !self.0.as_ref().is_some_and(told);
+        let is_news = !self.told.as_ref().is_some_and(told);
         if is_news {
-            self.0 = Some((address.to_owned(), now));
+            self.told = Some((address.to_owned(), now));
         }
         is_news
     }

@@ -28,11 +28,13 @@ pub struct Book<R> {
     pub chosen: Option<(Ballot, Name)>,
     /// The reply of the first replica that executed the slot.
     pub(in crate::sim::invariants) reply: Option<R>,
+    /// Whether the entry had an effect on the first replica that came to it.
+    pub(in crate::sim::invariants) took: Option<bool>,
 }
 
 impl<R> Default for Book<R> {
     fn default() -> Self {
-        Self { proposed: Vec::new(), votes: Vec::new(), chosen: None, reply: None }
+        Self { proposed: Vec::new(), votes: Vec::new(), chosen: None, reply: None, took: None }
     }
 }
 
