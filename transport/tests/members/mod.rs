@@ -172,8 +172,8 @@ where
 {
     let seed = sim.world().seed;
     // The others were asked of processes that were no members yet or any more, or crashed.
-    let seen = sim.reads().iter().filter(|read| read.seen.is_some()).count();
-    assert!(seen >= 12, "seed {seed}: {seen} of {} reads were answered", sim.reads().len());
+    let answered = sim.reads().iter().filter(|read| read.seen.is_some()).count();
+    assert!(answered >= 12, "seed {seed}: {answered} of {} reads were answered", sim.reads().len());
     let clients: Vec<NodeId> = sim.world().clients.clone();
     let done = |sim: &Sim<P, Journal>| {
         let of_clients = sim.commands().iter().filter(|c| clients.contains(&c.id.client.node));
