@@ -49,13 +49,13 @@ impl Contention {
 }
 
 /// How long a leader does without fast ballots after some that waited in vain for votes of acceptors that are alive: what
-/// some clients send may not reach one of these. The first such ballot may have lost a message. After each further one in
-/// a row, the leader proposes twice as many slots itself.
+/// some clients send may not reach one of these. The first two such ballots in a row may have lost a message. After each
+/// further one, the leader proposes twice as many slots itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Patience {
     /// Such ballots in a row.
     failed: u32,
-    /// Slots that fast ballots have decided since.
+    /// Slots that fast ballots have decided since the last.
     decided: u64,
     /// Slots to propose before the next fast ballot.
     pause: u64,
@@ -64,16 +64,17 @@ pub(super) struct Patience {
 impl Patience {
     /// After this many in a row, it waits no longer than before.
     const MOST: u32 = 12;
+    /// A fast ballot that decides so many slots was worth its while.
+    const ENOUGH: u64 = 4;
 
     pub(super) fn fail(&mut self) {
         let failed = (self.failed + 1).min(Self::MOST);
-        *self = Self { failed, decided: 0, pause: if failed > 1 { 1 << failed } else { 0 } };
+        *self = Self { failed, decided: 0, pause: if failed > 2 { 1 << failed } else { 0 } };
     }
 
     fn decide(&mut self, slots: u64) {
         self.decided += slots;
-        // A fast ballot was worth its while.
-        if self.decided >= 1 << self.failed {
+        if self.failed == 0 || self.decided >= Self::ENOUGH {
             *self = Self::default();
         }
     }
