@@ -28,7 +28,7 @@ use ready::Underway;
 use snapshots::{Fetching, Store};
 use status::Noted;
 use std::collections::{BTreeMap, BTreeSet};
-use upkeep::{Feed, Paces, Slowness};
+use upkeep::Paces;
 
 pub use elect::Untransferable;
 pub use ready::{Backlog, Decided, Ready, Receipt, Write};
@@ -90,7 +90,8 @@ pub struct Node<P: Protocol> {
     asking: Option<Slot>,
     /// The answer to its last question is complete when every slot below is known.
     answered: Option<Slot>,
-    fed: Feed,
+    /// When it asked, or was told something new.
+    fed: Time,
     /// Which version of the members each client was told.
     informed: BTreeMap<NodeId, u64>,
     /// Everything known to be chosen below is in its records or its snapshot, on disk or about to be written.
@@ -105,8 +106,6 @@ pub struct Node<P: Protocol> {
     paces: Paces,
     pub(crate) store: Store,
     fetching: Option<Fetching>,
-    /// How long pieces of snapshots take.
-    pieces: Slowness,
     /// Whether the replica's machine takes over a state on another thread.
     away: bool,
     /// The pieces of snapshots to be read for peers, at most 16 for each peer.

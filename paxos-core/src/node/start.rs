@@ -1,9 +1,6 @@
 //! How a node begins: for the first time, or with what its disk kept.
 
-use super::{
-    Aside, Beliefs, Feed, Gossip, Members, Node, Out, Paces, Peers, Recognition, Slowness, Store, Underway,
-    Untold,
-};
+use super::{Aside, Beliefs, Gossip, Members, Node, Out, Paces, Peers, Recognition, Store, Underway, Untold};
 use crate::reads::{Beats, Grants, Reads};
 use crate::{
     Acceptor, Answering, Chosen, Client, Contact, Leader, Learner, NodeSet, Proposer, Protocol, Recorded,
@@ -105,7 +102,7 @@ impl<P: Protocol> Node<P> {
             asked: NodeSet::EMPTY,
             asking: None,
             answered: None,
-            fed: Feed::default(),
+            fed: Time(0),
             informed: BTreeMap::new(),
             settled: Slot(0),
             marked: Slot(0),
@@ -130,7 +127,6 @@ impl<P: Protocol> Node<P> {
             },
             store: Store::default(),
             fetching: None,
-            pieces: Slowness::for_pieces(),
             away: false,
             wanted: Vec::new(),
             contact: Contact::default(),

@@ -2,7 +2,7 @@
 
 mod catch_up;
 
-pub(super) use catch_up::{Feed, Paces, Slowness};
+pub(super) use catch_up::Paces;
 
 use super::Node;
 use super::speak::notice_leading;
@@ -172,7 +172,7 @@ impl<P: Protocol> Node<P> {
             // It has the values of what it was not told, unless it misses earlier ones.
             let untold = self.untold_from(from);
             self.tell_earlier(NodeSet::only(from));
-            if untold.is_none_or(|untold| chosen < untold) && !self.is_feeding(from, chosen) {
+            if untold.is_none_or(|untold| chosen < untold) && !self.is_feeding(from) {
                 self.send_chosen(from, chosen, 1);
             }
         } else if !self.is_being_fed() {

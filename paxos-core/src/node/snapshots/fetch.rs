@@ -183,7 +183,7 @@ impl<P: Protocol> Node<P> {
     /// Asks for the next pieces.
     #[cold]
     fn fetch(&mut self) {
-        let again = self.fetch_patience().map(|usual| self.now.after(self.pieces.patience(usual)));
+        let again = self.fetch_patience().map(|patience| self.now.after(patience));
         while let Some(fetching) = &mut self.fetching
             && let Some(offset) = fetching.next_piece(self.now)
         {
@@ -232,7 +232,7 @@ impl<P: Protocol> Node<P> {
     pub(in crate::node) fn on_chunk(&mut self, from: NodeId, id: SnapshotId, offset: u64, bytes: &Bytes) {
         self.drop_useless_fetch();
         let quick = self.quick();
-        let usual = self.fetch_patience();
+        let again = self.fetch_patience().map(|patience| self.now.after(patience));
         let Some(fetching) = &mut self.fetching else { return };
         let missing = fetching.missing();
         // A piece that arrives twice, belongs to another snapshot, does not fit or was not asked for is useless.
@@ -240,11 +240,7 @@ impl<P: Protocol> Node<P> {
         if fetching.id != id || offset != missing || !fits || fetching.arrived.len() >= fetching.window {
             return;
         }
-        if let (Some(usual), Some(asked), 0) = (usual, fetching.asked.front(), fetching.vain) {
-            self.pieces.answered(self.now.since(*asked), usual);
-        }
         fetching.arrives(from, bytes.clone(), self.now, quick);
-        let again = usual.map(|usual| self.now.after(self.pieces.patience(usual)));
         fetching.again = again.filter(|_| !fetching.asked.is_empty());
         self.stirred = true;
         self.fetch();
@@ -316,7 +312,6 @@ impl<P: Protocol> Node<P> {
         fetching.gives_up();
         fetching.again = None;
         fetching.vain += 1;
-        self.pieces.longer();
         if fetching.vain > 2 * peers.len() + 1 {
             // It starts over with any peer that offers a snapshot.
             self.fetching = None;

@@ -12,74 +12,6 @@ const BURST_BYTES: usize = 1 << 16;
 /// The most small answers that are sent at once.
 const MOST: u32 = 64;
 
-/// How many times as long as usual a process waits before it asks or tells again. Over a narrow way, an answer takes longer
-/// than the usual time. Sent again each time, it would be on its way many times, and what waits for the way would grow
-/// without end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::node) struct Slowness {
-    times: u32,
-    most: u32,
-}
-
-impl Slowness {
-    /// For values: as long as usual, and up to 16 times as long.
-    const fn for_values() -> Self {
-        Self { times: 1, most: 16 }
-    }
-
-    /// For pieces of snapshots, which are larger.
-    pub(in crate::node) const fn for_pieces() -> Self {
-        Self { times: 1, most: 128 }
-    }
-
-    pub(in crate::node) fn patience(self, usual: Duration) -> Duration {
-        usual.saturating_mul(self.times)
-    }
-
-    /// It waited in vain.
-    pub(in crate::node) fn longer(&mut self) {
-        self.times = (self.times * 2).min(self.most);
-    }
-
-    fn shorter(&mut self) {
-        self.times = (self.times / 2).max(1);
-    }
-
-    /// Something came `took` after it was asked for, or after what came before: it waits for twice that time. None: the
-    /// time is so long that it had probably ceased to wait.
-    fn of(self, took: Duration, usual: Duration) -> Option<u32> {
-        let times = (2 * took.as_nanos()).div_ceil(usual.as_nanos().max(1));
-        u32::try_from(times)
-            .ok()
-            .filter(|times| *times <= 2 * self.most)
-            .map(|times| times.max(1).next_power_of_two().min(self.most))
-    }
-
-    /// An answer came `took` after its question, which was asked once.
-    pub(in crate::node) fn answered(&mut self, took: Duration, usual: Duration) {
-        self.times = self.of(took, usual).unwrap_or(self.times);
-    }
-
-    /// A part of an answer came `took` after the part before.
-    fn goes_on(&mut self, took: Duration, usual: Duration) {
-        self.times = self.of(took, usual).unwrap_or(1).max(self.times);
-    }
-}
-
-/// What a process that is behind is being told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::node) struct Feed {
-    /// When it asked, or was told something new.
-    at: Time,
-    slowness: Slowness,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self { at: Time(0), slowness: Slowness::for_values() }
-    }
-}
-
 /// How much each process that is behind is sent at once. It asks for what follows when it has a whole answer, so it gets
 /// one answer in each round trip. If that was quick, the next answer is twice as large: over a long way, small answers
 /// take longer than the log takes to grow, so the process would never catch up. If it was slow, the next one is half as
@@ -87,18 +19,14 @@ impl Default for Feed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::node) struct Paces(BTreeMap<NodeId, Pace>);
 
-/// What a process was sent last.
+/// The last answer to a process that needs more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Pace {
     /// The slot after its last.
     next: Slot,
     sent: Time,
-    /// How many times as large as a small answer it was.
+    /// How many times as large as a small one it was.
     times: u32,
-    /// What the process knew when it was heard of last, and when it was sent this, or knew more.
-    known: Slot,
-    moved: Time,
-    slowness: Slowness,
 }
 
 impl Paces {
@@ -106,12 +34,7 @@ impl Paces {
     /// `first` on. A round trip is quick if it takes at most `quick`. None: no round trip is.
     fn asks(&mut self, peer: NodeId, first: Slot, now: Time, quick: Option<Duration>) -> u32 {
         // Who asks for anything else has lost something, or has it from elsewhere.
-        let Some(last) = self.0.get_mut(&peer) else { return 1 };
-        if last.next != first {
-            return 1;
-        }
-        // It has all that it was sent.
-        last.slowness.shorter();
+        let Some(last) = self.0.remove(&peer).filter(|last| last.next == first) else { return 1 };
         if quick.is_some_and(|quick| now.since(last.sent) <= quick) {
             (last.times * 2).min(MOST)
         } else {
@@ -119,29 +42,15 @@ impl Paces {
         }
     }
 
-    /// Whether `peer`, which knows what is below `known`, needs not be told again what it does not know: what it was sent
-    /// is on its way, or it asks for what follows by itself.
-    fn is_fed(&mut self, peer: NodeId, known: Slot, now: Time, usual: Duration) -> bool {
-        let Some(last) = self.0.get_mut(&peer) else { return false };
-        if known >= last.next {
-            return last.sent.after(usual) > now;
-        }
-        if known > last.known {
-            (last.known, last.moved) = (known, now);
-            return true;
-        }
-        if last.moved.after(last.slowness.patience(usual)) > now {
-            return true;
-        }
-        last.slowness.longer();
-        false
+    /// Whether `peer` was sent values within the last `patience`, but not all.
+    fn sent_since(&self, peer: NodeId, now: Time, patience: Duration) -> bool {
+        self.0.get(&peer).is_some_and(|last| last.sent.after(patience) > now)
     }
 
-    /// Notes that `peer`, which knows what is below `known`, was sent the values below `next`.
-    fn answered(&mut self, peer: NodeId, known: Slot, next: Slot, now: Time, times: u32) {
+    /// Notes that `peer` was sent the values below `next`, but not all.
+    fn answered(&mut self, peer: NodeId, next: Slot, now: Time, times: u32) {
         if peer.0 < NodeSet::CAPACITY {
-            let slowness = self.0.get(&peer).map_or(Slowness::for_values(), |last| last.slowness);
-            self.0.insert(peer, Pace { next, sent: now, times, known, moved: now, slowness });
+            self.0.insert(peer, Pace { next, sent: now, times });
         }
     }
 }
@@ -154,7 +63,9 @@ impl<P: Protocol> Node<P> {
     pub(in crate::node) fn on_catch_up(&mut self, from: NodeId, slot: Slot) {
         if self.learner.is_some() && slot < self.chosen.first_unknown() {
             let times = self.paces.asks(from, slot, self.now, self.quick());
-            self.send_chosen(from, slot, times);
+            if let Some(next) = self.send_chosen(from, slot, times) {
+                self.paces.answered(from, next, self.now, times);
+            }
             return;
         }
         // If another learner knows it, a ballot may be in vain, and keeps the leader from its work: then the time between two of
@@ -179,12 +90,8 @@ impl<P: Protocol> Node<P> {
                 self.asked.insert(from);
             }
             self.noted.0.counters.catch_ups += 1;
-            let first = self.chosen.first_unknown();
-            if self.asking == Some(first) {
-                self.fed.slowness.longer();
-            }
-            (self.asking, self.answered) = (Some(first), None);
-            self.fed.at = self.now;
+            (self.asking, self.answered) = (Some(self.chosen.first_unknown()), None);
+            self.fed = self.now;
             self.send(To::One(from), Message::CatchUp { from: self.chosen.first_unknown() });
         }
     }
@@ -198,14 +105,13 @@ impl<P: Protocol> Node<P> {
     /// Whether an answer to its last question is on its way, as far as this process can know. Another question would
     /// begin a second stream of answers, and end the growth of the first.
     pub(in crate::node) fn is_being_fed(&self) -> bool {
-        let is_recent = |usual| self.fed.at.after(self.fed.slowness.patience(usual)) > self.now;
+        let is_recent = |patience| self.fed.after(patience) > self.now;
         self.asking.is_some() && self.fetch_patience().is_some_and(is_recent)
     }
 
-    /// Whether `peer`, which knows what is below `known`, is probably receiving an answer, or asks for what follows by
-    /// itself.
-    pub(in crate::node) fn is_feeding(&mut self, peer: NodeId, known: Slot) -> bool {
-        self.fetch_patience().is_some_and(|usual| self.paces.is_fed(peer, known, self.now, usual))
+    /// Whether `peer` is probably receiving an answer, and asks for what follows by itself.
+    pub(in crate::node) fn is_feeding(&self, peer: NodeId) -> bool {
+        self.fetch_patience().is_some_and(|patience| self.paces.sent_since(peer, self.now, patience))
     }
 
     /// Handles chosen values from `from`. When its whole answer has arrived, it is asked for what follows, unless it
@@ -226,16 +132,10 @@ impl<P: Protocol> Node<P> {
         }
         let known = self.chosen.first_unknown();
         if known > before {
-            if self.asking.is_some()
-                && let Some(usual) = self.fetch_patience()
-            {
-                self.fed.slowness.goes_on(self.now.since(self.fed.at), usual);
-            }
-            self.fed.at = self.now;
+            self.fed = self.now;
         }
         if self.answered.is_some_and(|end| known >= end) {
             (self.asking, self.answered) = (None, None);
-            self.fed.slowness.shorter();
             if known > before {
                 self.catch_up(from);
             }
@@ -243,11 +143,12 @@ impl<P: Protocol> Node<P> {
     }
 
     /// Sends `to` what is chosen from `first` on, in several messages if they are small: at most `times` small answers.
+    /// Returns the slot after the last, if more is chosen.
     #[cold]
-    pub(in crate::node) fn send_chosen(&mut self, to: NodeId, first: Slot, times: u32) {
+    pub(in crate::node) fn send_chosen(&mut self, to: NodeId, first: Slot, times: u32) -> Option<Slot> {
         let known = self.chosen.first_unknown();
         if self.learner.is_none() || first >= known {
-            return;
+            return None;
         }
         let limits = self.setup.config.limits;
         let (asked, mut next, mut bytes) = (first, first, 0);
@@ -270,11 +171,11 @@ impl<P: Protocol> Node<P> {
         }
         if next > first {
             self.store.need(to, first, self.now);
-            self.paces.answered(to, first, next, self.now, times);
         } else if let Some(snapshot) = self.store.offer(first) {
             self.store.hears(to, self.now);
             self.send(To::One(to), Message::Offer { snapshot });
         }
+        (first < next && next < known).then_some(next)
     }
 }
 
